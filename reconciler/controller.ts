@@ -1,0 +1,97 @@
+// The controller: turns changes, timers and resyncs into passes, one per tenant at a time, and isolates their failures.
+import { isDeepStrictEqual } from 'node:util'
+import { Fault } from '../specs/faults.ts'
+import type { Ports } from './ports.ts'
+import { Queue } from './queue.ts'
+import { reconcile } from './reconcile.ts'
+
+export interface ControllerOptions {
+  readonly workers: number
+}
+
+/** Who goes first when there is more to do than workers. */
+const priorities = { change: 50, follow: 10, resync: -100 } as const
+
+/** Long delays are spread by a tenth each way, so that a fleet started together does not stay in step. */
+function spread(delayMs: number, random: number): number {
+  return delayMs < 60_000 ? delayMs : delayMs * (0.9 + random / 5)
+}
+
+/** After a defect of ours, the same tenant is not looked at again at once. */
+const defectDelayMs = 30_000
+
+export class Controller {
+  readonly #ports: Ports
+  readonly #queue: Queue
+  #watch: { close(): Promise<void> } | undefined
+  #fleet: ReadonlyMap<string, string> | undefined
+
+  constructor(ports: Ports, options: ControllerOptions) {
+    this.#ports = ports
+    this.#queue = new Queue({ clock: ports.clock, workers: options.workers, work: (uid) => this.#pass(uid) })
+  }
+
+  /** Watches first and lists after, so that nothing falls between the two. */
+  async start(): Promise<void> {
+    this.#watch = await this.#ports.store.watch({
+      // Our own status writes come back as changes too; only what has not been acted on is worth a pass.
+      changed: ({ uid, generation, status }) => {
+        if (generation !== status.observedGeneration) this.#queue.add(uid, priorities.change)
+      },
+      removed: () => {},
+      missed: () => void this.#enqueueAll().catch((error: unknown) => this.#ports.journal.defect('*', error)),
+    })
+    await this.#enqueueAll()
+  }
+
+  /** Looks at one tenant now. */
+  wake(uid: string): void {
+    this.#queue.add(uid, priorities.change)
+  }
+
+  /**
+   * Compares one list of the whole fleet with the last one, and looks at the tenants whose machines differ. When the list
+   * fails, or comes for the first time after a failure, every tenant is looked at, so that each says what is the matter.
+   */
+  async resync(): Promise<void> {
+    const seen = await this.#listFleet()
+    const before = this.#fleet
+    this.#fleet = seen
+    if (seen === undefined ? before !== undefined : before === undefined) return this.#enqueueAll()
+    if (seen === undefined || before === undefined) return
+    for (const uid of new Set([...seen.keys(), ...before.keys()]))
+      if (!isDeepStrictEqual(seen.get(uid), before.get(uid))) this.#queue.add(uid, priorities.resync)
+  }
+
+  /** Takes up nothing new and waits for the passes under way. */
+  async stop(): Promise<void> {
+    await this.#watch?.close()
+    await this.#queue.close()
+  }
+
+  async #listFleet(): Promise<ReadonlyMap<string, string> | undefined> {
+    try {
+      const machines = await this.#ports.cloud.fleet()
+      return new Map(machines.map(({ uid, id, state, version }) => [uid, `${id} ${state} ${version}`]))
+    } catch (error) {
+      if (error instanceof Fault) return undefined
+      throw error
+    }
+  }
+
+  async #enqueueAll(): Promise<void> {
+    for (const uid of await this.#ports.store.uids()) this.#queue.add(uid, priorities.resync)
+  }
+
+  async #pass(uid: string): Promise<void> {
+    const { clock, journal } = this.#ports
+    try {
+      const back = await reconcile(this.#ports, uid)
+      if (back !== undefined)
+        this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
+    } catch (error) {
+      journal.defect(uid, error)
+      this.#queue.add(uid, priorities.follow, defectDelayMs)
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// Execute: one step -> one call. The only switch with effects; it decides nothing.
+import { prepareCommand } from '../boot/machine.ts'
+import { Fault } from '../specs/faults.ts'
+import type { Tenant } from '../specs/tenant.ts'
+import type { Wish } from './decision.ts'
+import type { ObservedMachine, ObservedVolume } from './observed.ts'
+import type { Ports } from './ports.ts'
+import type { Step } from './step.ts'
+import { wantedConfig } from './wish.ts'
+
+/** What a step brought into the world. */
+export interface Created {
+  readonly volume?: ObservedVolume
+  readonly machine?: ObservedMachine
+}
+
+type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>
+
+function resolvedOf(tenant: Tenant, wish: Wish) {
+  if (wish.resolved === undefined) throw new TypeError(`tenant ${tenant.name} has no class, yet a step needs it`)
+  return wish.resolved
+}
+
+async function createVolume({ cloud }: Ports, tenant: Tenant, wish: Wish, step: StepOf<'createVolume'>) {
+  const { cpuKind, cpus, memoryMb } = resolvedOf(tenant, wish).guest
+  const volume = await cloud.createVolume(step, { cpu_kind: cpuKind, cpus, memory_mb: memoryMb })
+  return { volume }
+}
+
+/** The machine that already has our name is adopted, once it says itself that it is ours. */
+async function adopt({ cloud }: Ports, tenant: Tenant, step: StepOf<'createMachine'>, fault: Fault) {
+  const id = fault.details.existingId
+  const found = id === undefined ? undefined : await cloud.machine(id)
+  if (found === undefined) throw fault
+  if (found.uid === tenant.uid && found.incarnation === step.incarnation) return { machine: found }
+  throw new Fault('foreign', `Machine ${found.id} has the name ${step.name} but does not belong to this tenant.`, {
+    call: 'machineCreate',
+    cause: fault,
+  })
+}
+
+async function createMachine(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'createMachine'>) {
+  const occasion = { volumeId: step.volume, incarnation: step.incarnation }
+  const config = await wantedConfig(ports, tenant, resolvedOf(tenant, wish), occasion)
+  try {
+    return { machine: await ports.cloud.createMachine(step, config) }
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'nameTaken') return adopt(ports, tenant, step, error)
+    throw error
+  }
+}
+
+async function updateMachine(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'updateMachine'>) {
+  const occasion = { volumeId: step.volume, incarnation: step.incarnation }
+  const config = await wantedConfig(ports, tenant, resolvedOf(tenant, wish), occasion)
+  return { machine: await ports.cloud.updateMachine(step.id, step.version, config) }
+}
+
+/** Performs exactly the one call that `step` names. Throws its Fault. */
+export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<Created> {
+  const { cloud } = ports
+  switch (step.kind) {
+    case 'createVolume':
+      return createVolume(ports, tenant, wish, step)
+    case 'createMachine':
+      return createMachine(ports, tenant, wish, step)
+    case 'updateMachine':
+      return updateMachine(ports, tenant, wish, step)
+    case 'createApp':
+      await cloud.createApp()
+      break
+    case 'extendVolume':
+      await cloud.extendVolume(step.id, step.sizeGb)
+      break
+    case 'startMachine':
+      await cloud.startMachine(step.id)
+      break
+    case 'suspendMachine':
+      await cloud.suspendMachine(step.id)
+      break
+    case 'stopMachine':
+      await cloud.stopMachine(step.id)
+      break
+    case 'destroyMachine':
+      await cloud.destroyMachine(step.id)
+      break
+    case 'prepareMachine':
+      await cloud.exec(step.id, prepareCommand())
+      break
+    case 'requestCertificate':
+      await cloud.requestCertificate(step.host)
+      break
+    case 'deleteCertificate':
+      await cloud.deleteCertificate(step.host)
+      break
+  }
+  return {}
+}

@@ -1,0 +1,40 @@
+// The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
+import type { Retry } from '../specs/tenant.ts'
+import type { Decision, PlanInput } from './decision.ts'
+import { planRunning } from './running.ts'
+import { planSuspended } from './suspended.ts'
+import { planTeardown } from './teardown.ts'
+import { stall } from './verdicts.ts'
+import { surveyWorld, type World } from './world.ts'
+
+function wanted(input: PlanInput, world: World): Decision {
+  switch (input.wish.effective) {
+    case 'deleted':
+      return planTeardown(input, world)
+    case 'billing-suspended':
+    case 'admin-suspended':
+    case 'idle-suspended':
+      return planSuspended(input, world)
+    case 'running':
+      return planRunning(input, world)
+    case 'pool-warm':
+      return stall(input, 'PoolNotBuilt', 'Warm pool members are not provisioned by this version.')
+  }
+}
+
+/** A step that failed is not repeated before its time; every other step may go on meanwhile. */
+function held(decision: Decision, retry: Retry | undefined, input: PlanInput): Decision {
+  if (decision.kind !== 'act' || retry?.step !== decision.step.kind) return decision
+  if (retry.generation < input.tenant.generation) return decision
+  const { reason, message, notBefore } = retry
+  if (notBefore === undefined) return stall(input, reason, message)
+  return input.now < notBefore ? { kind: 'wait', reason, message, until: notBefore } : decision
+}
+
+/**
+ * What to do next about one tenant: at most one change outside, then the world is observed again. It is not resumed but
+ * asked again, so a crash, a change by hand or a new spec half-way are all just another world.
+ */
+export function plan(input: PlanInput): Decision {
+  return held(wanted(input, surveyWorld(input)), input.tenant.status.retry, input)
+}

@@ -1,0 +1,116 @@
+// The reconciler's ports: the only way out of the core. Adapters in src/ implement them. Types only.
+import type { ClassSpec } from '../specs/class.ts'
+import type { Clock, Instant } from '../specs/clock.ts'
+import type { CertificatePolicy } from '../specs/names.ts'
+import type { Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { PlanSettings } from './decision.ts'
+import type { CertificateState, ObservedGuest, ObservedMachine, ObservedVolume } from './observed.ts'
+import type { Step } from './step.ts'
+
+/**
+ * The cloud. Every call throws a Fault when it fails. Reads answer undefined for what does not exist (any more);
+ * deletes succeed when there is nothing left to delete.
+ */
+export interface Cloud {
+  appExists(): Promise<boolean>
+  createApp(): Promise<void>
+  machine(id: string): Promise<ObservedMachine | undefined>
+  /** Every live machine that carries the uid; the list is complete or the call fails. */
+  machinesOf(uid: string): Promise<readonly ObservedMachine[]>
+  volume(id: string): Promise<ObservedVolume | undefined>
+  /** Every live volume of exactly this name; the list is complete or the call fails. */
+  volumesNamed(name: string): Promise<readonly ObservedVolume[]>
+  certificate(host: string): Promise<CertificateState>
+  createVolume(step: Extract<Step, { kind: 'createVolume' }>, guest: GuestHint): Promise<ObservedVolume>
+  extendVolume(id: string, sizeGb: number): Promise<void>
+  /** A taken name is a Fault of kind nameTaken with the id that has it. */
+  createMachine(step: Extract<Step, { kind: 'createMachine' }>, config: unknown): Promise<ObservedMachine>
+  updateMachine(id: string, version: string, config: unknown): Promise<ObservedMachine>
+  startMachine(id: string): Promise<void>
+  suspendMachine(id: string): Promise<void>
+  stopMachine(id: string): Promise<void>
+  destroyMachine(id: string): Promise<void>
+  /** Runs a command in the machine; a command that fails is a Fault. */
+  exec(id: string, command: readonly string[]): Promise<void>
+  requestCertificate(host: string): Promise<void>
+  deleteCertificate(host: string): Promise<void>
+  /** Every live machine of this environment, for the resync: one list, not a GET for each. */
+  fleet(): Promise<readonly ObservedMachine[]>
+}
+
+/** The size of the machine that a new volume will carry, so that Fly puts it on a host with room. */
+export interface GuestHint {
+  readonly cpu_kind: string
+  readonly cpus: number
+  readonly memory_mb: number
+}
+
+export interface Probe {
+  /** Asks the gateway at a machine's private address, after both have proved who they are. Never throws. */
+  ask(machine: ObservedMachine): Promise<ObservedGuest>
+}
+
+/** Derived secrets: the same answer in every process and after every restart. */
+export interface Secrets {
+  gatewayToken(uid: string): string
+  bridgeKey(uid: string, incarnation: number): Uint8Array
+  /** A JWT for the LLM proxy. */
+  llmToken(uid: string): Promise<string>
+}
+
+export interface TenantStore {
+  get(uid: string): Promise<Tenant | undefined>
+  uids(): Promise<readonly string[]>
+  /** Writes the status if nobody wrote the tenant since it was read; undefined when somebody did. */
+  saveStatus(tenant: Tenant, status: TenantStatus): Promise<Tenant | undefined>
+  /** Tells of every write from now on. */
+  watch(sink: TenantSink): Promise<{ close(): Promise<void> }>
+}
+
+export interface TenantSink {
+  changed(tenant: Tenant): void
+  removed(uid: string): void
+  /** Writes may have been missed: read everything again. */
+  missed(): void
+}
+
+/** What happened, for people who look on: one entry per decided or finished step. */
+export interface JournalEntry {
+  readonly at: Instant
+  readonly uid: string
+  readonly tenant: string
+  readonly kind: 'step' | 'done' | 'failed' | 'wait' | 'settled' | 'stalled'
+  readonly what: string
+  readonly message: string
+  /** How long the step took, in milliseconds. */
+  readonly tookMs?: number
+}
+
+export interface Journal {
+  note(entry: JournalEntry): void
+  /** A defect in a pass: not a fault of the outside but ours. */
+  defect(uid: string, error: unknown): void
+}
+
+export interface PlatformSettings extends PlanSettings, CertificatePolicy {
+  readonly llmBaseUrl: string
+  /** How tenants' pages are reached: `https`, or `http` on a laptop. */
+  readonly publicScheme: 'http' | 'https'
+  /** The port in the public origin, where it is not the scheme's own. */
+  readonly publicPort: number | undefined
+  readonly bootScript: string
+  readonly bridgeSource: string
+}
+
+export interface Ports {
+  readonly cloud: Cloud
+  readonly store: TenantStore
+  readonly probe: Probe
+  readonly secrets: Secrets
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly settings: PlatformSettings
+  classOf(name: string): ClassSpec | undefined
+  /** The term of the current leadership, stamped on what is created. */
+  term(): number
+}

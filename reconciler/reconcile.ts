@@ -1,0 +1,97 @@
+// One pass for one tenant: load, observe, plan, at most one change, record. It answers when to come back.
+import { isDeepStrictEqual } from 'node:util'
+import type { Instant } from '../specs/clock.ts'
+import { Fault } from '../specs/faults.ts'
+import type { Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { Decision, PlanInput, Wish } from './decision.ts'
+import { execute } from './execute.ts'
+import type { Observed } from './observed.ts'
+import { observe } from './observe.ts'
+import { plan } from './plan.ts'
+import type { JournalEntry, Ports } from './ports.ts'
+import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
+import { stepWords, type Step } from './step.ts'
+import { wishOf } from './wish.ts'
+
+/** When the tenant is to be looked at again; undefined: it does not exist any more. */
+export type ComeBack = { readonly at: Instant } | undefined
+
+function asFault(error: unknown): Fault {
+  if (error instanceof Fault) return error
+  throw error
+}
+
+function plain(status: TenantStatus): unknown {
+  return JSON.parse(JSON.stringify(status))
+}
+
+/** Writes the status where it differs. Undefined: somebody else wrote the tenant, so this pass is stale. */
+async function save({ store }: Ports, tenant: Tenant, status: TenantStatus): Promise<Tenant | undefined> {
+  if (isDeepStrictEqual(plain(tenant.status), plain(status))) return tenant
+  return store.saveStatus(tenant, status)
+}
+
+function noteFor({ clock, journal }: Ports, tenant: Tenant) {
+  return (kind: JournalEntry['kind'], what: string, message: string, tookMs?: number) => {
+    const entry = { at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message }
+    journal.note(tookMs === undefined ? entry : { ...entry, tookMs })
+  }
+}
+
+/** Records a failure and answers with the time of the next try. */
+async function fail(ports: Ports, tenant: Tenant, step: Step['kind'] | 'observe', fault: Fault): Promise<ComeBack> {
+  const at = { now: ports.clock.now(), random: ports.clock.random() }
+  const status = step === 'observe' ? statusBlind(tenant, fault, at) : statusFailed(tenant, step, fault, at)
+  noteFor(ports, tenant)('failed', step, fault.message)
+  const written = await save(ports, tenant, status)
+  if (written === undefined) return { at: at.now }
+  const { notBefore } = (step === 'observe' ? status.outage : status.retry) ?? {}
+  return { at: notBefore ?? at.now + ports.settings.resyncMs }
+}
+
+async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
+  const note = noteFor(ports, tenant)
+  const started = ports.clock.now()
+  note('step', step.kind, stepWords[step.kind])
+  let status: TenantStatus
+  try {
+    status = statusDone(tenant.status, step, await execute(ports, tenant, wish, step))
+  } catch (error) {
+    return fail(ports, tenant, step.kind, asFault(error))
+  }
+  note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
+  await save(ports, tenant, status)
+  return { at: ports.clock.now() }
+}
+
+function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, { kind: 'act' }>): void {
+  const note = noteFor(ports, tenant)
+  if (decision.kind === 'settled') note('settled', 'Settled', 'as wanted')
+  else note(decision.kind === 'wait' ? 'wait' : 'stalled', decision.reason, decision.message)
+}
+
+/** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
+export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
+  const observed: Observed = await observe(ports, tenant, wish)
+  return { tenant, wish, observed, settings: ports.settings, now: ports.clock.now() }
+}
+
+/** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
+export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
+  const tenant = await ports.store.get(uid)
+  if (tenant === undefined) return undefined
+  const wish = wishOf(ports, tenant)
+  let input: PlanInput
+  try {
+    input = await look(ports, tenant, wish)
+  } catch (error) {
+    return fail(ports, tenant, 'observe', asFault(error))
+  }
+  const decision = plan(input)
+  const written = await save(ports, tenant, statusSeen(input, decision))
+  // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
+  if (written === undefined) return { at: ports.clock.now() }
+  if (decision.kind === 'act') return act(ports, written, wish, decision.step)
+  if (written !== tenant) noteDecision(ports, tenant, decision)
+  return { at: decision.until }
+}

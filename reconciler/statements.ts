@@ -1,0 +1,109 @@
+// The conditions of a tenant in words: what a person should know after one look. Pure.
+import type { ConditionType, Statement } from '../specs/conditions.ts'
+import type { Route } from '../specs/route.ts'
+import type { Decision, PlanInput } from './decision.ts'
+import { stepWords } from './step.ts'
+import type { World } from './world.ts'
+
+function say(type: ConditionType, yes: boolean, reason: string, message: string): Statement {
+  return { type, status: yes ? 'True' : 'False', reason, message }
+}
+
+function volumeStatement({ tenant }: PlanInput, { volume, duplicates }: World): Statement {
+  if (volume === undefined)
+    return tenant.status.volume === undefined
+      ? say('VolumeReady', false, 'NotCreated', 'The volume has not been created yet.')
+      : say('VolumeReady', false, 'VolumeMissing', `Volume ${tenant.status.volume.id} cannot be found on Fly.`)
+  if (volume.state !== 'ready')
+    return say('VolumeReady', false, 'VolumeBusy', `Volume ${volume.id} is ${volume.state}.`)
+  const extra = duplicates.map(({ id }) => id).join(', ')
+  return extra === ''
+    ? say('VolumeReady', true, 'Ready', `Volume ${volume.id} (${volume.sizeGb} GB) is ready.`)
+    : say(
+        'VolumeReady',
+        true,
+        'DuplicateVolumes',
+        `Volume ${volume.id} is in use; ${extra} has the same name and is kept.`,
+      )
+}
+
+function machineStatement({ machine }: World): Statement {
+  if (machine === undefined) return say('MachineReady', false, 'NoMachine', 'There is no machine.')
+  const started = machine.state === 'started'
+  return say('MachineReady', started, started ? 'Started' : 'NotStarted', `Machine ${machine.id} is ${machine.state}.`)
+}
+
+function preparedStatement({ tenant, observed }: PlanInput): Statement | undefined {
+  const { guest } = observed
+  if (guest.kind !== 'ready') return undefined
+  return guest.boot === tenant.status.preparedBoot
+    ? say('Prepared', true, 'Installed', 'The browser packages are installed on this root filesystem.')
+    : say('Prepared', false, 'NewRootFilesystem', 'The browser packages are not installed on this root filesystem yet.')
+}
+
+function certificateStatement({ wish, observed }: PlanInput): Statement | undefined {
+  if (wish.effective !== 'running' || Object.keys(observed.certificates).length === 0) return undefined
+  const open = wish.certificates.filter(({ host }) => observed.certificates[host] !== 'issued').map(({ host }) => host)
+  return open.length === 0
+    ? say('CertificateReady', true, 'Issued', 'Every certificate is issued.')
+    : say('CertificateReady', false, 'Pending', `Not issued yet: ${open.join(', ')}.`)
+}
+
+function readyStatement({ wish, tenant }: PlanInput, decision: Decision, route: Route): Statement {
+  if (wish.effective === 'deleted') {
+    const done = decision.kind === 'settled'
+    return done
+      ? say('Ready', false, 'Deleted', 'The machine is gone; the volume is retained.')
+      : say('Ready', false, 'Deleting', 'The tenant is being deleted.')
+  }
+  if (wish.effective !== 'running') {
+    const owner = wish.effective === 'billing-suspended' ? 'billing' : 'the admin'
+    return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)
+  }
+  if (decision.kind === 'settled' && route.kind === 'forward')
+    return say('Ready', true, 'Running', 'The machine answers and its road is open.')
+  if (decision.kind === 'wait' || decision.kind === 'stalled')
+    return say('Ready', false, decision.reason, decision.message)
+  return say(
+    'Ready',
+    false,
+    'Provisioning',
+    decision.kind === 'act' ? `Now ${stepWords[decision.step.kind]}.` : 'Settling.',
+  )
+}
+
+function progressStatement(decision: Decision): Statement | undefined {
+  switch (decision.kind) {
+    case 'settled':
+      return undefined
+    case 'act':
+      return { type: 'Reconciling', status: 'True', reason: 'Acting', message: `Now ${stepWords[decision.step.kind]}.` }
+    case 'wait':
+      return { type: 'Reconciling', status: 'True', reason: decision.reason, message: decision.message }
+    case 'stalled':
+      return { type: 'Stalled', status: 'True', reason: decision.reason, message: decision.message }
+  }
+}
+
+/** A step that still waits for its next try keeps saying what went wrong. */
+function syncedStatement({ tenant, now }: PlanInput, decision: Decision): Statement {
+  const { retry } = tenant.status
+  const pending = retry !== undefined && retry.generation >= tenant.generation
+  if (pending && decision.kind !== 'settled' && (retry.notBefore === undefined || retry.notBefore > now))
+    return { ...say('Synced', false, retry.reason, retry.message), nextTryAt: retry.notBefore }
+  return say('Synced', true, 'Observed', 'Fly answered, and the last step went through.')
+}
+
+/** Everything that can be said after one look. */
+export function statementsOf(input: PlanInput, world: World, decision: Decision, route: Route): Statement[] {
+  const all = [
+    readyStatement(input, decision, route),
+    syncedStatement(input, decision),
+    volumeStatement(input, world),
+    machineStatement(world),
+    preparedStatement(input),
+    certificateStatement(input),
+    progressStatement(decision),
+  ]
+  return all.filter((statement) => statement !== undefined)
+}

@@ -1,0 +1,47 @@
+// The road to nothing but the retained volume. Every rung tolerates that the thing is already gone. Pure.
+import type { Decision, PlanInput } from './decision.ts'
+import type { ObservedMachine } from './observed.ts'
+import { unresolvedCreate } from './intent.ts'
+import { act, poll, settle } from './verdicts.ts'
+import type { World } from './world.ts'
+
+function machineDown(input: PlanInput, machine: ObservedMachine): Decision {
+  switch (machine.state) {
+    case 'started':
+      return act({ kind: 'stopMachine', id: machine.id })
+    case 'created':
+    case 'stopped':
+    case 'suspended':
+    case 'failed':
+      return act({ kind: 'destroyMachine', id: machine.id })
+    case 'creating':
+    case 'starting':
+    case 'stopping':
+    case 'suspending':
+    case 'restarting':
+    case 'updating':
+    case 'replacing':
+    case 'launch_failed':
+    case 'destroying':
+    case 'unknown':
+      return poll(input, 'MachineBusy', `Machine ${machine.id} is ${machine.state}.`)
+  }
+}
+
+function certificateDown(input: PlanInput): Decision | undefined {
+  const own = input.wish.certificates.filter(({ shared }) => !shared)
+  const left = own.find(({ host }) => (input.observed.certificates[host] ?? 'absent') !== 'absent')
+  return left === undefined ? undefined : act({ kind: 'deleteCertificate', host: left.host })
+}
+
+/** Stops and destroys the machines, then the tenant's own certificates. No rung destroys a volume. */
+export function planTeardown(input: PlanInput, world: World): Decision {
+  const left = world.machine ?? world.strays[0]
+  if (left !== undefined) return machineDown(input, left)
+  return (
+    unresolvedCreate(input, 'createMachine') ??
+    unresolvedCreate(input, 'createVolume') ??
+    certificateDown(input) ??
+    settle(input)
+  )
+}

@@ -1,0 +1,89 @@
+// From a tenant and its class to what is wanted of the machine, and to the request that makes it.
+import { machineConfig, specHash, type MachineInput } from '../boot/machine.ts'
+import { resolveSpec, type ResolvedSpec } from '../specs/class.ts'
+import { effectiveState } from '../specs/effective.ts'
+import { tenantCertificates, tenantHosts } from '../specs/names.ts'
+import type { Tenant } from '../specs/tenant.ts'
+import type { Wish } from './decision.ts'
+import type { Ports } from './ports.ts'
+
+/** What only the create or update itself knows. */
+interface Occasion {
+  readonly volumeId: string
+  readonly incarnation: number
+}
+
+function publicOrigin({ settings }: Ports, host: string): string {
+  const { publicScheme, publicPort } = settings
+  return `${publicScheme}://${host}${publicPort === undefined ? '' : `:${publicPort}`}`
+}
+
+function machineInput(
+  ports: Ports,
+  tenant: Tenant,
+  resolved: ResolvedSpec,
+  occasion: Occasion,
+  llmToken: string | undefined,
+) {
+  const { settings, secrets } = ports
+  const hosts = tenantHosts(tenant.name, tenant.spec.domains, settings)
+  const input: MachineInput = {
+    image: resolved.image,
+    guest: resolved.guest,
+    region: resolved.region,
+    volumeId: occasion.volumeId,
+    identity: {
+      environment: settings.naming.environment,
+      uid: tenant.uid,
+      incarnation: occasion.incarnation,
+      tenant: tenant.name,
+      term: ports.term(),
+    },
+    secrets: {
+      gatewayToken: secrets.gatewayToken(tenant.uid),
+      bridgeKey: secrets.bridgeKey(tenant.uid, occasion.incarnation),
+      llmToken,
+    },
+    gateway: {
+      hosts,
+      publicOrigin: publicOrigin(ports, hosts[0] ?? tenant.name),
+      managed: resolved.managed,
+      llmBaseUrl: settings.llmBaseUrl,
+      maySleep: resolved.idle.afterMinutes > 0,
+      overlay: resolved.overlay,
+    },
+    bootScript: settings.bootScript,
+    bridgeSource: settings.bridgeSource,
+  }
+  return input
+}
+
+/** What is wanted of the tenant now. */
+export function wishOf(ports: Ports, tenant: Tenant): Wish {
+  const { settings } = ports
+  const defaults = ports.classOf(tenant.spec.class)
+  const resolved = defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults)
+  // The hash leaves out the volume, the incarnation and the secrets' values: a stand-in serves.
+  const occasion = { volumeId: '', incarnation: 0 }
+  return {
+    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
+    resolved,
+    specHash:
+      resolved === undefined
+        ? ''
+        : specHash(machineInput(ports, tenant, resolved, occasion, resolved.managed ? 'token' : undefined)),
+    hosts: tenantHosts(tenant.name, tenant.spec.domains, settings),
+    certificates: tenantCertificates(tenant.name, tenant.spec.domains, settings),
+  }
+}
+
+/** The machine configuration to send to Fly, with its secrets: never log it. */
+export async function wantedConfig(
+  ports: Ports,
+  tenant: Tenant,
+  resolved: ResolvedSpec,
+  occasion: Occasion,
+): Promise<unknown> {
+  const llmToken = resolved.managed ? await ports.secrets.llmToken(tenant.uid) : undefined
+  return machineConfig(machineInput(ports, tenant, resolved, occasion, llmToken))
+}

@@ -1,0 +1,62 @@
+// Of everything observed, which volume and which machine are the tenant's, and what is left over. Pure.
+import { machineName, volumeName } from '../specs/names.ts'
+import type { PlanInput } from './decision.ts'
+import type { ObservedMachine, ObservedVolume } from './observed.ts'
+
+export interface World {
+  readonly volume: ObservedVolume | undefined
+  readonly machine: ObservedMachine | undefined
+  /** Live machines that carry the tenant's uid but are not the chosen one. */
+  readonly strays: readonly ObservedMachine[]
+  /** Volumes of the tenant's exact name that are not the chosen one: kept, never deleted here. */
+  readonly duplicates: readonly ObservedVolume[]
+}
+
+/** Of several volumes of one name: the attached one, else the one with data, else the oldest. */
+function byClaim(a: ObservedVolume, b: ObservedVolume): number {
+  const attached = Number(b.attachedMachine !== undefined) - Number(a.attachedMachine !== undefined)
+  if (attached !== 0) return attached
+  const used = Number(b.usedBytes > 0) - Number(a.usedBytes > 0)
+  return used === 0 ? a.createdAt - b.createdAt : used
+}
+
+function chooseVolume({ tenant, observed }: PlanInput): ObservedVolume | undefined {
+  const recorded = tenant.status.volume
+  if (recorded !== undefined) return observed.volumes.find(({ id }) => id === recorded.id)
+  return observed.volumes.filter(({ state }) => state !== 'leaving').sort(byClaim)[0]
+}
+
+function chooseMachine({ tenant, observed }: PlanInput): ObservedMachine | undefined {
+  const recorded = tenant.status.machine
+  const found = observed.machines.find(({ id }) => id === recorded?.id)
+  if (found !== undefined) return found
+  // A machine of an earlier incarnation that came back (a dead host may return) is never the tenant's again.
+  const current = observed.machines.filter(({ incarnation }) => incarnation > (recorded?.incarnation ?? 0))
+  return current.sort((a, b) => b.incarnation - a.incarnation)[0]
+}
+
+/** Chooses among the observed resources; what is not chosen is named, so that it is not lost. */
+export function surveyWorld(input: PlanInput): World {
+  const volume = chooseVolume(input)
+  const machine = chooseMachine(input)
+  return {
+    volume,
+    machine,
+    strays: input.observed.machines.filter(({ id }) => id !== machine?.id),
+    duplicates: input.observed.volumes.filter(({ id }) => id !== volume?.id),
+  }
+}
+
+/** The incarnation of the next machine: an unresolved create keeps its own, a gone machine's is never used again. */
+export function nextMachine({ tenant, settings }: PlanInput): { name: string; incarnation: number } {
+  const { intent, machine } = tenant.status
+  if (intent?.kind === 'createMachine') return { name: intent.name, incarnation: intent.incarnation }
+  const incarnation = (machine?.incarnation ?? 0) + 1
+  return { name: machineName(settings.naming, tenant.uid, incarnation), incarnation }
+}
+
+/** The name of the tenant's volume. Only an explicit restore starts a second incarnation. */
+export function nextVolume({ tenant, settings }: PlanInput): { name: string; incarnation: number } {
+  const incarnation = tenant.status.intent?.kind === 'createVolume' ? tenant.status.intent.incarnation : 1
+  return { name: volumeName(settings.naming, tenant.uid, incarnation), incarnation }
+}

@@ -1,0 +1,113 @@
+// The tenant: what is wanted of it (spec, entitlement), and what the controller last knew (status).
+// One schema is the source of the validation, the TypeScript types and the JSON Schema.
+import { z } from 'zod'
+import type { Instant } from './clock.ts'
+import type { Condition } from './conditions.ts'
+import * as field from './fields.ts'
+import type { Route } from './route.ts'
+
+export const tenantSpec = z.strictObject({
+  state: z.enum(['running', 'suspended', 'deleted']).default('running'),
+  class: field.dnsLabel.default('standard'),
+  region: field.region.default('iad'),
+  image: field.imageRef.optional(),
+  guest: field.guest.optional(),
+  volume: field.volume.optional(),
+  /** Laid over the gateway configuration that Moorage writes; managed keys win. */
+  config: z.record(z.string(), z.json()).optional(),
+  domains: z
+    .array(field.hostName)
+    .max(20)
+    .refine((hosts) => new Set(hosts).size === hosts.length, 'must not name a host twice')
+    .default([]),
+  idle: field.idle.optional(),
+})
+
+export const tenantDocument = z.strictObject({
+  kind: z.literal('Tenant'),
+  name: field.dnsLabel,
+  labels: field.labels.default({}),
+  spec: tenantSpec,
+})
+
+/** Billing's own field: what the customer is entitled to. */
+export const entitlement = z.strictObject({
+  state: z.enum(['active', 'suspended', 'ended']),
+  reason: z.string().max(200).optional(),
+})
+
+export type TenantSpec = z.infer<typeof tenantSpec>
+export type TenantDocument = z.infer<typeof tenantDocument>
+export type Entitlement = z.infer<typeof entitlement>
+
+/** The machine as it was last seen; kept because the proxy and people need it between passes. */
+export interface MachineRecord {
+  readonly id: string
+  readonly state: string
+  readonly region: string
+  readonly incarnation: number
+}
+
+/** The volume that holds the tenant's data. Once recorded it is never replaced by another (invariant I1). */
+export interface VolumeRecord {
+  readonly id: string
+  readonly incarnation: number
+}
+
+/** A create whose outcome may be unknown after a crash: written before the call, resolved before anything else. */
+export interface Intent {
+  readonly kind: 'createVolume' | 'createMachine'
+  readonly name: string
+  readonly incarnation: number
+  readonly since: Instant
+  /** When two complete lists first agreed that nothing of that name exists. */
+  readonly absentSince?: Instant | undefined
+}
+
+/** The memory of a failing step: what went wrong, how often, and when to try again. */
+export interface Retry {
+  /** The kind of step that failed. */
+  readonly step: string
+  readonly attempts: number
+  /** Undefined: only a person, or a changed spec, helps. */
+  readonly notBefore: Instant | undefined
+  /** The generation it failed for: a newer one is tried at once. */
+  readonly generation: number
+  readonly reason: string
+  readonly message: string
+}
+
+export interface TenantStatus {
+  readonly observedGeneration: number
+  readonly effective: string
+  readonly conditions: readonly Condition[]
+  readonly hosts: readonly string[]
+  readonly route: Route
+  readonly machine?: MachineRecord | undefined
+  readonly volume?: VolumeRecord | undefined
+  readonly intent?: Intent | undefined
+  readonly retry?: Retry | undefined
+  /** Set while Fly cannot be asked about this tenant at all. */
+  readonly outage?: Retry | undefined
+  /** The boot whose root filesystem got its system packages. */
+  readonly preparedBoot?: string | undefined
+  /** Set once teardown is done; the volume is retained from then on. */
+  readonly retainedSince?: Instant | undefined
+}
+
+export interface Tenant {
+  readonly kind: 'Tenant'
+  readonly uid: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly spec: TenantSpec
+  readonly entitlement: Entitlement
+  /** When a person last asked to try again at once. */
+  readonly retryRequestedAt?: Instant | undefined
+  readonly status: TenantStatus
+  /** +1 whenever something that is wanted changes. */
+  readonly generation: number
+  /** +1 on every write; what compare-and-set compares. */
+  readonly revision: number
+  readonly createdAt: Instant
+}
