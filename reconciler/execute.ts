@@ -1,5 +1,5 @@
 // Execute: one step -> one call. The only switch with effects; it decides nothing.
-import { prepareCommand } from '../boot/machine.ts'
+import { PREPARE_AGAIN, prepareCommand } from '../boot/machine.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Wish } from './decision.ts'
@@ -56,6 +56,16 @@ async function updateMachine(ports: Ports, tenant: Tenant, wish: Wish, step: Ste
   return { machine: await ports.cloud.updateMachine(step.id, step.version, config) }
 }
 
+async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promise<void> {
+  const { exitCode, said } = await cloud.exec(step.id, prepareCommand())
+  if (exitCode === 0) return
+  if (exitCode === PREPARE_AGAIN)
+    throw new Fault('transient', 'The browser packages are still being installed.', { call: 'machineExec' })
+  throw new Fault('commandFailed', `Installing the browser packages failed with exit code ${exitCode}: ${said}`, {
+    call: 'machineExec',
+  })
+}
+
 /** Performs exactly the one call that `step` names. Throws its Fault. */
 export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<Created> {
   const { cloud } = ports
@@ -85,7 +95,7 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       await cloud.destroyMachine(step.id)
       break
     case 'prepareMachine':
-      await cloud.exec(step.id, prepareCommand())
+      await prepare(ports, step)
       break
     case 'requestCertificate':
       await cloud.requestCertificate(step.host)

@@ -4,8 +4,17 @@ import type { Decision, PlanInput } from './decision.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
-import { stall } from './verdicts.ts'
+import { act, poll, stall } from './verdicts.ts'
 import { surveyWorld, type World } from './world.ts'
+
+/** A machine of an earlier incarnation that came back holds no claim: it goes, whatever is wanted. */
+function strayFinding(input: PlanInput, { strays }: World): Decision | undefined {
+  const [stray] = strays
+  if (stray === undefined) return undefined
+  return stray.state === 'destroying'
+    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
+    : act({ kind: 'destroyMachine', id: stray.id })
+}
 
 function wanted(input: PlanInput, world: World): Decision {
   switch (input.wish.effective) {
@@ -36,5 +45,6 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  * asked again, so a crash, a change by hand or a new spec half-way are all just another world.
  */
 export function plan(input: PlanInput): Decision {
-  return held(wanted(input, surveyWorld(input)), input.tenant.status.retry, input)
+  const world = surveyWorld(input)
+  return held(strayFinding(input, world) ?? wanted(input, world), input.tenant.status.retry, input)
 }

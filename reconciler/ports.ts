@@ -30,8 +30,8 @@ export interface Cloud {
   suspendMachine(id: string): Promise<void>
   stopMachine(id: string): Promise<void>
   destroyMachine(id: string): Promise<void>
-  /** Runs a command in the machine; a command that fails is a Fault. */
-  exec(id: string, command: readonly string[]): Promise<void>
+  /** Runs a command in the machine and answers its exit code and the end of what it said. */
+  exec(id: string, command: readonly string[]): Promise<{ readonly exitCode: number; readonly said: string }>
   requestCertificate(host: string): Promise<void>
   deleteCertificate(host: string): Promise<void>
   /** Every live machine of this environment, for the resync: one list, not a GET for each. */

@@ -132,11 +132,6 @@ export function planRunning(input: PlanInput, world: World): Decision {
       `The class ${input.tenant.spec.class} does not exist; set spec.class to one that does.`,
     )
   if (input.observed.app === 'absent') return act({ kind: 'createApp' })
-  const [stray] = world.strays
-  if (stray !== undefined)
-    return stray.state === 'destroying'
-      ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
-      : act({ kind: 'destroyMachine', id: stray.id })
   if (world.volume === undefined) return missingVolume(input, resolved)
   return volumeFinding(input, world.volume, resolved) ?? withVolume(input, world, world.volume)
 }

@@ -36,8 +36,7 @@ function certificateDown(input: PlanInput): Decision | undefined {
 
 /** Stops and destroys the machines, then the tenant's own certificates. No rung destroys a volume. */
 export function planTeardown(input: PlanInput, world: World): Decision {
-  const left = world.machine ?? world.strays[0]
-  if (left !== undefined) return machineDown(input, left)
+  if (world.machine !== undefined) return machineDown(input, world.machine)
   return (
     unresolvedCreate(input, 'createMachine') ??
     unresolvedCreate(input, 'createVolume') ??

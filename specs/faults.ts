@@ -22,6 +22,7 @@ export const faultRules = {
   regionFull: { scope: 'region', retry: 'backoff', reason: 'RegionFull' },
   quota: { scope: 'account', retry: 'backoff', reason: 'QuotaExceeded' },
   throttled: { scope: 'account', retry: 'backoff', reason: 'RateLimited' },
+  commandFailed: { scope: 'tenant', retry: 'backoff', reason: 'CommandFailed' },
   invalid: { scope: 'tenant', retry: 'person', reason: 'InvalidRequest' },
   unauthorized: { scope: 'account', retry: 'backoff', reason: 'Unauthorized' },
   unavailable: { scope: 'api', retry: 'backoff', reason: 'FlyUnavailable' },

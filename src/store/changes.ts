@@ -1,4 +1,5 @@
 // Watch a collection: by change stream where the server has them, by comparing revisions every second where it has not.
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   MongoServerError,
   type ChangeStream,

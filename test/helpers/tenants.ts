@@ -1,0 +1,59 @@
+// Builders: a tenant and a wish as short as a test wants to write them.
+import type { ClassSpec } from '../../specs/class.ts'
+import { resolveSpec } from '../../specs/class.ts'
+import { effectiveState } from '../../specs/effective.ts'
+import { tenantSpec, type Tenant, type TenantSpec, type TenantStatus } from '../../specs/tenant.ts'
+import type { PlanSettings, Wish } from '../../reconciler/decision.ts'
+
+export const uid = 'abcdefghijklmnop'
+
+export const standard: ClassSpec = {
+  image: 'ghcr.io/openclaw/openclaw:2026.9.6',
+  guest: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 },
+  volume: { sizeGb: 1 },
+  idle: { afterMinutes: 15 },
+  llmProxy: true,
+  price: { monthlyMicros: 39_000_000, currency: 'USD' },
+}
+
+export const planSettings: PlanSettings = {
+  naming: { prefix: 'kc', environment: 'test' },
+  pollMs: 1_000,
+  resyncMs: 300_000,
+  listLagMs: 15_000,
+  bridgePort: 18_789,
+}
+
+export const freshStatus: TenantStatus = {
+  observedGeneration: 0,
+  effective: 'running',
+  conditions: [],
+  hosts: ['acme.localhost'],
+  route: { kind: 'closed', reason: 'provisioning' },
+}
+
+export function tenantWith(spec: Partial<TenantSpec> = {}, rest: Partial<Omit<Tenant, 'spec'>> = {}): Tenant {
+  return {
+    kind: 'Tenant',
+    uid,
+    name: 'acme',
+    labels: {},
+    spec: { ...tenantSpec.parse({}), ...spec },
+    entitlement: { state: 'active' },
+    status: freshStatus,
+    generation: 1,
+    revision: 1,
+    createdAt: 0,
+    ...rest,
+  }
+}
+
+export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {
+  return {
+    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
+    resolved: resolveSpec(tenant.spec, standard),
+    specHash,
+    hosts: [`${tenant.name}.localhost`],
+    certificates: [{ host: '*.localhost', shared: true }],
+  }
+}
