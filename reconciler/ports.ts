@@ -111,6 +111,6 @@ export interface Ports {
   readonly journal: Journal
   readonly settings: PlatformSettings
   classOf(name: string): ClassSpec | undefined
-  /** The term of the current leadership, stamped on what is created. */
-  term(): number
+  /** The term of the lease, stamped on what is created. Undefined: not ours to act. */
+  term(): number | undefined
 }

@@ -50,6 +50,8 @@ async function fail(ports: Ports, tenant: Tenant, step: Step['kind'] | 'observe'
 }
 
 async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
+  // Never call with a lease that has run out: another controller may be acting already.
+  if (ports.term() === undefined) return { at: ports.clock.now() + ports.settings.resyncMs }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])

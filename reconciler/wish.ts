@@ -37,7 +37,7 @@ function machineInput(
       uid: tenant.uid,
       incarnation: occasion.incarnation,
       tenant: tenant.name,
-      term: ports.term(),
+      term: ports.term() ?? 0,
     },
     secrets: {
       gatewayToken: secrets.gatewayToken(tenant.uid),

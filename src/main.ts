@@ -1,0 +1,218 @@
+// The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Journal, JournalEntry } from '../reconciler/ports.ts'
+import { look } from '../reconciler/reconcile.ts'
+import { plan } from '../reconciler/plan.ts'
+import { startProxy } from '../proxy/server.ts'
+import { announce, stepPrinter } from './announce.ts'
+import { startApi } from './api/server.ts'
+import { newTenant } from './api/new-tenant.ts'
+import { readClasses, readExamples } from './classes.ts'
+import { realClock } from './clock.ts'
+import { ConfigError, readConfig, type Config } from './config.ts'
+import { flyClient } from './fly/client.ts'
+import { flyCloud } from './fly/cloud.ts'
+import { openFolder, secretFile } from './folder.ts'
+import { keysFrom, type Keys } from './keys.ts'
+import { openLog } from './log.ts'
+import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
+import { routesOf } from './routes.ts'
+import { startSimProcess } from './sim-process.ts'
+import { openStore } from './store/open.ts'
+import { tenantsIn, type Tenants } from './store/tenants.ts'
+
+const flyUrl = 'https://api.machines.dev'
+const readTimeoutMs = 10_000
+
+const print = (text: string) => void process.stdout.write(text)
+
+/** What has been started, to be stopped in the opposite order. */
+class Stack {
+  readonly #closers: { name: string; close: () => Promise<void> }[] = []
+
+  add(name: string, close: () => Promise<void>): void {
+    this.#closers.push({ name, close })
+  }
+
+  /** Stops everything; what cannot be stopped is told and does not keep the rest up. */
+  async close(log: Logger): Promise<void> {
+    for (const { name, close } of this.#closers.splice(0).reverse()) {
+      try {
+        await close()
+      } catch (error) {
+        log.error({ err: error }, `could not stop the ${name}`)
+      }
+    }
+  }
+}
+
+function randomSecret(): string {
+  return Buffer.from(realClock.bytes(32)).toString('base64url')
+}
+
+function openKeys({ data, masterKey }: Config): Promise<Keys> {
+  const key = masterKey ?? secretFile(data, 'master-key', randomSecret)
+  return keysFrom(Buffer.from(key, 'base64url'), realClock)
+}
+
+/** The journal of the reconciler: lines for whoever looks on, and the log. */
+function journalTo(log: Logger, show: ((entry: JournalEntry) => void) | undefined): Journal {
+  return {
+    note: (entry) => {
+      log.info(entry, entry.message)
+      show?.(entry)
+    },
+    defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
+  }
+}
+
+/** The base URL and token of Fly: the real one, or the simulator that is started here. */
+async function openFly(config: Config, stack: Stack, log: Logger) {
+  const { token, baseUrl } = config.fly
+  if (token !== undefined) return { url: baseUrl ?? flyUrl, token, simulated: false }
+  const sim = await startSimProcess({
+    port: config.flyPort,
+    data: config.data,
+    scale: config.scale,
+    seed: config.simSeed,
+    notice: (sentence) => log.warn(sentence),
+  })
+  stack.add('simulated Fly', () => sim.close())
+  return { url: sim.url, token: 'simulated', simulated: true }
+}
+
+/** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
+async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
+  if ((await tenants.uids()).length > 0) return
+  const policy = { domain: config.domain, certificates: config.certificates }
+  for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
+}
+
+async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
+  if (running === undefined) throw new Error('this process does not run the reconciler')
+  const input = await look(running.ports, tenant)
+  return plan(input)
+}
+
+async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
+  const { roles } = config
+  const fly = await openFly(config, stack, log)
+  const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
+  stack.add('store', () => store.close())
+  const tenants = tenantsIn(store.db)
+  const keys = await openKeys(config)
+  const classes = readClasses()
+  const policy = { domain: config.domain, certificates: config.certificates }
+
+  const proxy = roles.has('proxy')
+    ? await startProxy({
+        port: config.proxyPort,
+        host: config.host,
+        routes: routesOf(tenants, (error) => log.error({ err: error }, 'the routes could not be read again')),
+        keys,
+        clock: realClock,
+        log,
+      })
+    : undefined
+  if (proxy !== undefined) stack.add('proxy', () => proxy.close())
+
+  let reconciler: RunningReconciler | undefined
+  const startController = async () => {
+    const client = flyClient({
+      baseUrl: fly.url,
+      token: fly.token,
+      clock: realClock,
+      timeoutMs: readTimeoutMs,
+      limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
+    })
+    const { app, org } = config.fly
+    reconciler = await startReconciler({
+      config,
+      settings: platformSettings({ config, proxyPort: proxy?.port }),
+      store,
+      tenants,
+      cloud: flyCloud({ client, app, org, environment: config.environment, clock: realClock }),
+      keys,
+      classes,
+      clock: realClock,
+      journal: journalTo(log, fly.simulated ? stepPrinter(print) : undefined),
+      log,
+    })
+    const { close } = reconciler
+    stack.add('reconciler', close)
+  }
+
+  const adminToken = secretFile(config.data, 'admin-token', randomSecret)
+  const api = roles.has('api')
+    ? await startApi({
+        host: config.host,
+        port: config.apiPort,
+        tenants,
+        classes,
+        policy,
+        adminToken,
+        clock: realClock,
+        log,
+        jwks: () => keys.jwks(),
+        wake: (uid) => reconciler?.wake(uid),
+        ...(roles.has('reconciler') ? { preview: (tenant) => preview(reconciler, tenant) } : {}),
+        ready: async () => {
+          await store.db.command({ ping: 1 })
+          return { ok: true, checks: { store: 'ok' } }
+        },
+      })
+    : undefined
+  if (api !== undefined) stack.add('API', () => api.close())
+
+  announce(
+    {
+      api: api?.url,
+      proxy: proxy?.url,
+      proxyPort: proxy?.port,
+      fly: fly.url,
+      simulated: fly.simulated,
+      scale: config.scale,
+      database: store.address,
+      tokenFile: join(config.data, 'admin-token'),
+      domain: config.domain,
+      logFile: fly.simulated ? join(config.data, 'moorage.log') : undefined,
+    },
+    print,
+  )
+  if (fly.simulated) await applyExamples(tenants, config)
+  if (roles.has('reconciler')) await startController()
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  openFolder(config.data)
+  const file = config.fly.token === undefined ? join(config.data, 'moorage.log') : undefined
+  const log = openLog({ level: config.logLevel, file })
+  const stack = new Stack()
+  let stopping: Promise<void> | undefined
+  const stop = (code: number) => {
+    stopping ??= stack.close(log).finally(() => process.exit(code))
+  }
+  process.on('SIGINT', () => stop(0))
+  process.on('SIGTERM', () => stop(0))
+  try {
+    await run(config, stack, log)
+  } catch (error) {
+    await stack.close(log)
+    throw error
+  }
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : ''
+  return error instanceof ConfigError
+    ? `Moorage cannot start:\n${error.message}`
+    : `Moorage stopped: ${error.message}${cause}`
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`)
+  process.exit(1)
+})

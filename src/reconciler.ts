@@ -1,0 +1,135 @@
+// The reconciler's role: the controller with its adapters, acting only while it holds the lease.
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import cron from 'node-cron'
+import type { Logger } from 'pino'
+import { Controller } from '../reconciler/controller.ts'
+import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
+import type { ClassDocument } from '../specs/class.ts'
+import type { Clock } from '../specs/clock.ts'
+import type { Config } from './config.ts'
+import type { Keys } from './keys.ts'
+import { gatewayProbe } from './probe.ts'
+import { Lease } from './store/lease.ts'
+import type { OpenStore } from './store/open.ts'
+import type { Tenants } from './store/tenants.ts'
+
+export const bridgePort = 18_789
+
+const bootFolder = join(import.meta.dirname, '..', 'boot')
+
+/** How late a list of Fly's may show what was created (controllers.md: 15 s until measured). */
+const listLagMs = 15_000
+const pollMs = 1_000
+const resyncMs = 300_000
+const workers = 8
+const lease = { ttlMs: 15_000, renewMs: 3_000 }
+
+export interface PlatformOptions {
+  readonly config: Config
+  /** The proxy's port, where this process runs the proxy. */
+  readonly proxyPort: number | undefined
+}
+
+/** The origin that tenants' pages are reached by: as set, else the proxy of this process. */
+function publicAddress({ config, proxyPort }: PlatformOptions): Pick<PlatformSettings, 'publicScheme' | 'publicPort'> {
+  if (config.publicOrigin === undefined) return { publicScheme: 'http', publicPort: proxyPort ?? config.proxyPort }
+  const { protocol, port } = new URL(config.publicOrigin)
+  return { publicScheme: protocol === 'https:' ? 'https' : 'http', publicPort: port === '' ? undefined : Number(port) }
+}
+
+/** The planner's settings. The simulator's times are scaled, and so are the waits that answer to them. */
+export function platformSettings(options: PlatformOptions): PlatformSettings {
+  const { config } = options
+  return {
+    naming: { prefix: config.prefix, environment: config.environment },
+    pollMs: Math.max(100, pollMs * config.scale),
+    resyncMs,
+    listLagMs: Math.max(1_000, listLagMs * config.scale),
+    bridgePort,
+    domain: config.domain,
+    certificates: config.certificates,
+    llmBaseUrl: config.llmBaseUrl,
+    ...publicAddress(options),
+    bootScript: readFileSync(join(bootFolder, 'start.sh'), 'utf8'),
+    bridgeSource: readFileSync(join(bootFolder, 'bridge.mjs'), 'utf8'),
+  }
+}
+
+export interface ReconcilerOptions {
+  readonly config: Config
+  readonly settings: PlatformSettings
+  readonly store: OpenStore
+  readonly tenants: Tenants
+  readonly cloud: Cloud
+  readonly keys: Keys
+  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly log: Logger
+}
+
+export interface RunningReconciler {
+  readonly ports: Ports
+  /** Undefined while another process holds the lease. */
+  term(): number | undefined
+  wake(uid: string): void
+  close(): Promise<void>
+}
+
+/** Starts the reconciler; it acts from the moment it holds the lease until it loses it. */
+export async function startReconciler(options: ReconcilerOptions): Promise<RunningReconciler> {
+  const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
+  const ports: Ports = {
+    cloud,
+    store: tenants,
+    probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
+    secrets: keys,
+    clock,
+    journal,
+    settings,
+    classOf: (name) => classes.get(name)?.spec,
+    term: () => held.term,
+  }
+  const defect = (error: unknown) => journal.defect('*', error)
+  let active: Controller | undefined
+  let turn: Promise<void> = Promise.resolve()
+  const follow = async () => {
+    if (held.term === undefined) {
+      await active?.stop()
+      active = undefined
+    } else if (active === undefined) {
+      active = new Controller(ports, { workers })
+      await active.start()
+    }
+  }
+  const held = new Lease({
+    ...lease,
+    db: store.db,
+    name: 'reconciler',
+    holder: `${hostname()}-${process.pid}-${randomUUID()}`,
+    clock,
+    uncontested: store.embedded,
+    changed: (state, term) => {
+      log.info({ state, term }, 'the reconciler lease')
+      turn = turn.then(follow).catch(defect)
+    },
+    failed: defect,
+  })
+  await held.start()
+  await turn
+  const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect), { noOverlap: true })
+  return {
+    ports,
+    term: () => held.term,
+    wake: (uid) => active?.wake(uid),
+    close: async () => {
+      await resync.destroy()
+      await turn
+      await active?.stop()
+      await held.close()
+    },
+  }
+}
