@@ -1,0 +1,154 @@
+// The reconciler's ports over the model world and an in-memory store, with every call to the outside counted, so that a
+// test can pull the plug before it, after it, or make it fail.
+import { VirtualClock } from './virtual-clock.ts'
+import { applyStep, passTime, type ModelWorld } from './model.ts'
+import { planSettings, standard } from './tenants.ts'
+import type { Created } from '../../reconciler/execute.ts'
+import type { Cloud, JournalEntry, Ports, TenantStore } from '../../reconciler/ports.ts'
+import type { Step } from '../../reconciler/step.ts'
+import { metadataKeys } from '../../specs/names.ts'
+import type { Tenant } from '../../specs/tenant.ts'
+
+/** The plug was pulled: nothing of the process goes on. */
+export class Crash extends Error {}
+
+export interface Outside {
+  world: ModelWorld
+  tenant: Tenant
+  /** The names of the calls so far, in order. */
+  readonly calls: string[]
+  /** Changes that reached the cloud. */
+  readonly mutations: string[]
+  readonly journal: JournalEntry[]
+  readonly clock: VirtualClock
+  /** Called around each call; throwing there is the crash or the fault. */
+  trip(call: string, moment: 'before' | 'after'): void
+  pass(): void
+}
+
+export function outsideOf(tenant: Tenant): Outside {
+  return {
+    world: {
+      app: 'absent',
+      volumes: [],
+      machines: [],
+      certificates: {},
+      guest: { kind: 'unknown' },
+      boots: 0,
+      created: [],
+    },
+    tenant,
+    calls: [],
+    mutations: [],
+    journal: [],
+    clock: new VirtualClock(),
+    trip: () => {},
+    pass() {
+      this.world = passTime(this.world)
+    },
+  }
+}
+
+async function call<T>(outside: Outside, name: string, effect: () => T): Promise<T> {
+  outside.calls.push(name)
+  outside.trip(name, 'before')
+  const result = effect()
+  outside.trip(name, 'after')
+  return result
+}
+
+function storeOver(outside: Outside): TenantStore {
+  return {
+    get: () => call(outside, 'store.get', () => outside.tenant),
+    uids: () => call(outside, 'store.uids', () => [outside.tenant.uid]),
+    saveStatus: (tenant, status) =>
+      call(outside, 'store.saveStatus', () => {
+        if (tenant.revision !== outside.tenant.revision) return undefined
+        const stored = JSON.parse(JSON.stringify(status)) as typeof status
+        outside.tenant = { ...outside.tenant, status: stored, revision: tenant.revision + 1 }
+        return outside.tenant
+      }),
+    watch: () => Promise.resolve({ close: () => Promise.resolve() }),
+  }
+}
+
+function hashIn(config: unknown): string {
+  const { metadata } = config as { metadata?: Record<string, string> }
+  return metadata?.[metadataKeys.specHash] ?? ''
+}
+
+function cloudOver(outside: Outside): Cloud {
+  const change = (step: Step, specHash = ''): Promise<Created> =>
+    call(outside, step.kind, () => {
+      outside.mutations.push(step.kind)
+      const { world, created } = applyStep(outside.world, step, specHash)
+      outside.world = world
+      return created
+    })
+  const changed = async (step: Step): Promise<void> => void (await change(step))
+  const made = <T>(part: T | undefined): T => {
+    if (part === undefined) throw new Error('the model made nothing')
+    return part
+  }
+  return {
+    appExists: () => call(outside, 'appExists', () => outside.world.app === 'present'),
+    createApp: () => changed({ kind: 'createApp' }),
+    machine: (id) => call(outside, 'machine', () => outside.world.machines.find((machine) => machine.id === id)),
+    machinesOf: () => call(outside, 'machinesOf', () => outside.world.machines),
+    volume: (id) => call(outside, 'volume', () => outside.world.volumes.find((volume) => volume.id === id)),
+    volumesNamed: (name) =>
+      call(outside, 'volumesNamed', () => outside.world.volumes.filter((volume) => volume.name === name)),
+    certificate: (host) => call(outside, 'certificate', () => outside.world.certificates[host] ?? 'absent'),
+    createVolume: async (step) => made((await change(step)).volume),
+    createMachine: async (step, config) => made((await change(step, hashIn(config))).machine),
+    updateMachine: async (id, version, config) => {
+      await change({ kind: 'updateMachine', id, version, incarnation: 0, volume: '' }, hashIn(config))
+      return made(outside.world.machines.find((machine) => machine.id === id))
+    },
+    extendVolume: (id, sizeGb) => changed({ kind: 'extendVolume', id, sizeGb }),
+    startMachine: (id) => changed({ kind: 'startMachine', id }),
+    suspendMachine: (id) => changed({ kind: 'suspendMachine', id }),
+    stopMachine: (id) => changed({ kind: 'stopMachine', id }),
+    destroyMachine: (id) => changed({ kind: 'destroyMachine', id }),
+    exec: async (id) => {
+      await change({ kind: 'prepareMachine', id, boot: '' })
+      return { exitCode: 0, said: '' }
+    },
+    requestCertificate: (host) => changed({ kind: 'requestCertificate', host }),
+    deleteCertificate: (host) => changed({ kind: 'deleteCertificate', host }),
+    fleet: () => call(outside, 'fleet', () => outside.world.machines),
+  }
+}
+
+/** Ports that reach nothing but the model. */
+export function portsOver(outside: Outside): Ports {
+  return {
+    cloud: cloudOver(outside),
+    store: storeOver(outside),
+    probe: { ask: () => call(outside, 'probe', () => outside.world.guest) },
+    secrets: {
+      gatewayToken: () => 'gateway',
+      bridgeKey: () => new Uint8Array(32),
+      llmToken: () => Promise.resolve('llm'),
+    },
+    clock: outside.clock,
+    journal: {
+      note: (entry) => void outside.journal.push(entry),
+      defect: (_uid, error) => {
+        throw error
+      },
+    },
+    settings: {
+      ...planSettings,
+      domain: 'localhost',
+      certificates: 'wildcard',
+      llmBaseUrl: 'http://llm.internal/v1',
+      publicScheme: 'http',
+      publicPort: 7080,
+      bootScript: '#!/bin/sh\n',
+      bridgeSource: '//',
+    },
+    classOf: () => standard,
+    term: () => 1,
+  }
+}
