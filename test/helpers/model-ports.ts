@@ -21,6 +21,8 @@ export interface Outside {
   readonly mutations: string[]
   readonly journal: JournalEntry[]
   readonly clock: VirtualClock
+  /** How long a list does not show what was created, in milliseconds. */
+  lagMs: number
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
@@ -42,6 +44,7 @@ export function outsideOf(tenant: Tenant): Outside {
     mutations: [],
     journal: [],
     clock: new VirtualClock(),
+    lagMs: 0,
     trip: () => {},
     pass() {
       this.world = passTime(this.world)
@@ -81,8 +84,11 @@ function cloudOver(outside: Outside): Cloud {
   const change = (step: Step, specHash = ''): Promise<Created> =>
     call(outside, step.kind, () => {
       outside.mutations.push(step.kind)
+      const known = new Set(outside.world.volumes.map(({ id }) => id))
       const { world, created } = applyStep(outside.world, step, specHash)
-      outside.world = world
+      const createdAt = outside.clock.now()
+      const volumes = world.volumes.map((volume) => (known.has(volume.id) ? volume : { ...volume, createdAt }))
+      outside.world = { ...world, volumes }
       return created
     })
   const changed = async (step: Step): Promise<void> => void (await change(step))
@@ -97,7 +103,11 @@ function cloudOver(outside: Outside): Cloud {
     machinesOf: () => call(outside, 'machinesOf', () => outside.world.machines),
     volume: (id) => call(outside, 'volume', () => outside.world.volumes.find((volume) => volume.id === id)),
     volumesNamed: (name) =>
-      call(outside, 'volumesNamed', () => outside.world.volumes.filter((volume) => volume.name === name)),
+      call(outside, 'volumesNamed', () =>
+        outside.world.volumes.filter(
+          (volume) => volume.name === name && volume.createdAt + outside.lagMs <= outside.clock.now(),
+        ),
+      ),
     certificate: (host) => call(outside, 'certificate', () => outside.world.certificates[host] ?? 'absent'),
     createVolume: async (step) => made((await change(step)).volume),
     createMachine: async (step, config) => made((await change(step, hashIn(config))).machine),

@@ -126,6 +126,38 @@ for (const name of Object.keys(changes))
     t.true(runs > 20)
   })
 
+test('a list that lags by almost 15 s never leads to a second volume', async (t) => {
+  const whole = await upTo('provision')
+  await converge(whole)
+  const create = whole.calls.indexOf('createVolume')
+  const outside = await upTo('provision')
+  outside.lagMs = 14_900
+  crashAt(outside, [[create, 'after']])
+  await converge(outside)
+  assertEnd(outside, 'provision', 'with a lagging list')
+  t.is(outside.mutations.filter((step) => step === 'createVolume').length, 1)
+})
+
+test('a spec that changes during any call is what the tenant ends as', async (t) => {
+  for (const name of ['provision', 'resume', 'enlarge']) {
+    const whole = await upTo(name)
+    await converge(whole)
+    for (const [index] of whole.calls.entries()) {
+      const outside = await upTo(name)
+      outside.trip = (_call, moment) => {
+        if (outside.calls.length - 1 === index && moment === 'before') want(outside, changes['suspend'] ?? {})
+      }
+      await converge(outside)
+      t.is(outside.tenant.status.observedGeneration, outside.tenant.generation)
+      t.is(outside.tenant.status.effective, 'admin-suspended', `${name} at call ${index}`)
+      const states = outside.world.machines.map(({ state }) => state).join()
+      t.true(states === '' || states === 'suspended', `${name} at call ${index}: ${states}`)
+      t.is(outside.tenant.status.route.kind, 'closed')
+      t.is(outside.tenant.status.intent, undefined)
+    }
+  }
+})
+
 test('once settled it is quiet, and a day of resyncs changes nothing', async (t) => {
   const outside = await upTo('provision')
   await converge(outside)
