@@ -91,7 +91,9 @@ function cloudOver(outside: Outside): Cloud {
       outside.world = { ...world, volumes }
       return created
     })
-  const changed = async (step: Step): Promise<void> => void (await change(step))
+  const changed = async (step: Step): Promise<void> => {
+    await change(step)
+  }
   const made = <T>(part: T | undefined): T => {
     if (part === undefined) throw new Error('the model made nothing')
     return part
