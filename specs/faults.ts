@@ -18,6 +18,7 @@ export const faultRules = {
   leased: { scope: 'tenant', retry: 'backoff', reason: 'LeaseHeld' },
   transient: { scope: 'tenant', retry: 'soon', reason: 'MachineBusy' },
   bound: { scope: 'tenant', retry: 'backoff', reason: 'VolumeBound' },
+  hostDown: { scope: 'host', retry: 'backoff', reason: 'HostUnreachable' },
   hostFull: { scope: 'host', retry: 'backoff', reason: 'HostFull' },
   regionFull: { scope: 'region', retry: 'backoff', reason: 'RegionFull' },
   quota: { scope: 'account', retry: 'backoff', reason: 'QuotaExceeded' },

@@ -1,0 +1,164 @@
+// The reconciler's Cloud port over the Fly client: our words in, Fly's calls out. It decides nothing.
+import type { Clock } from '../../specs/clock.ts'
+import { Fault, type FaultKind } from '../../specs/faults.ts'
+import { metadataKeys } from '../../specs/names.ts'
+import type { Cloud } from '../../reconciler/ports.ts'
+import type { CertificateState, ObservedMachine } from '../../reconciler/observed.ts'
+import type { FlyClient } from './client.ts'
+import { observedCertificate, observedMachine, observedVolume } from './observed.ts'
+import { sharedRead } from './shared.ts'
+import type { Machine } from './wire.ts'
+
+export interface CloudOptions {
+  readonly client: FlyClient
+  readonly app: string
+  readonly org: string
+  /** The environment stamp: machines without it are foreign and stay invisible. */
+  readonly environment: string
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** An issued certificate is not asked for again for so long: hundreds of tenants share one. */
+const certificateBeliefMs = 600_000
+
+/** Fly keeps the snapshots of a destroyed volume this long: a mistaken purge stays recoverable for two weeks. */
+const snapshotRetentionDays = 14
+
+/** The answer, or undefined where Fly says that there is nothing. */
+async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'notFound') return undefined
+    throw error
+  }
+}
+
+/** A create that Fly refuses because it exists is done, where reading it back says so. */
+async function orExisting(create: Promise<unknown>, refusals: readonly FaultKind[], read: () => Promise<unknown>) {
+  try {
+    await create
+  } catch (error) {
+    if (!(error instanceof Fault) || !refusals.includes(error.kind) || (await orNothing(read())) === undefined)
+      throw error
+  }
+}
+
+function alive(machines: readonly Machine[]): ObservedMachine[] {
+  return machines.map(observedMachine).filter((machine) => machine !== undefined)
+}
+
+function mustLive(machine: Machine, call: string): ObservedMachine {
+  const observed = observedMachine(machine)
+  if (observed === undefined) throw new Fault('raced', `Machine ${machine.id} is ${machine.state} already.`, { call })
+  return observed
+}
+
+/** Fields that others have set stay; ours are set whole. */
+function merged(current: Machine['config'], wanted: object): object {
+  const ours = wanted as { readonly metadata?: object }
+  return { ...current, ...wanted, metadata: { ...current?.metadata, ...ours.metadata } }
+}
+
+function certificates({ client, app, clock }: CloudOptions) {
+  const issuedAt = new Map<string, number>()
+  const read = async (host: string): Promise<CertificateState> => {
+    const found = await orNothing(client.certificateGet(app, host))
+    const state = found === undefined ? 'absent' : observedCertificate(found)
+    if (state === 'issued') issuedAt.set(host, clock.now())
+    return state
+  }
+  return {
+    certificate: (host) =>
+      clock.now() - (issuedAt.get(host) ?? -Infinity) < certificateBeliefMs ? Promise.resolve('issued') : read(host),
+    requestCertificate: (host) =>
+      orExisting(client.certificateRequest(app, host), ['invalid', 'raced', 'nameTaken'], () =>
+        client.certificateGet(app, host),
+      ),
+    deleteCertificate: async (host) => {
+      issuedAt.delete(host)
+      await orNothing(client.certificateDelete(app, host))
+    },
+  } satisfies Partial<Cloud>
+}
+
+function volumes({ client, app }: CloudOptions) {
+  const list = sharedRead(() => client.volumeList(app))
+  return {
+    volume: async (id) => {
+      const found = await orNothing(client.volumeGet(app, id))
+      return found === undefined ? undefined : observedVolume(found)
+    },
+    volumesNamed: async (name) =>
+      (await list())
+        .filter((volume) => volume.name === name)
+        .map(observedVolume)
+        .filter(({ state }) => state !== 'leaving'),
+    createVolume: async ({ name, region, sizeGb }, compute) =>
+      observedVolume(
+        await client.volumeCreate(app, {
+          name,
+          region,
+          size_gb: sizeGb,
+          // Names differ for each tenant, so zones need not.
+          require_unique_zone: false,
+          snapshot_retention: snapshotRetentionDays,
+          compute,
+        }),
+      ),
+    extendVolume: async (id, sizeGb) => {
+      await client.volumeExtend(app, id, sizeGb)
+    },
+  } satisfies Partial<Cloud>
+}
+
+function power({ client, app }: CloudOptions) {
+  return {
+    startMachine: async (id) => {
+      await client.machineStart(app, id)
+    },
+    suspendMachine: (id) => client.machineSuspend(app, id),
+    stopMachine: async (id) => {
+      await orNothing(client.machineStop(app, id))
+    },
+    destroyMachine: async (id) => {
+      await orNothing(client.machineDelete(app, id, { force: true }))
+    },
+    exec: async (id, command) => {
+      const { exit_code: exitCode, stdout, stderr } = await client.machineExec(app, id, { command })
+      return { exitCode, said: (stderr || stdout).trim().slice(-300) }
+    },
+  } satisfies Partial<Cloud>
+}
+
+/** The cloud as the reconciler sees it. */
+export function flyCloud(options: CloudOptions): Cloud {
+  const { client, app, org, environment } = options
+  const stamp = { [metadataKeys.environment]: environment }
+  let appKnown = false
+  return {
+    ...certificates(options),
+    ...volumes(options),
+    ...power(options),
+    appExists: async () => {
+      appKnown ||= (await orNothing(client.appGet(app))) !== undefined
+      return appKnown
+    },
+    createApp: () =>
+      orExisting(client.appCreate({ name: app, org_slug: org }), ['nameTaken'], () => client.appGet(app)),
+    machine: async (id) => {
+      const found = await orNothing(client.machineGet(app, id))
+      return found === undefined ? undefined : observedMachine(found)
+    },
+    machinesOf: async (uid) =>
+      alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } })),
+    fleet: async () => alive(await client.machineList(app, { metadata: stamp })),
+    createMachine: async ({ name, region }, config) =>
+      mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate'),
+    updateMachine: async (id, version, config) => {
+      const current = await client.machineGet(app, id)
+      const request = { config: merged(current.config, config as object), current_version: version }
+      return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate')
+    },
+  }
+}

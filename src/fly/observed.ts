@@ -1,0 +1,89 @@
+// From Fly's words to ours: what a machine or a volume on the wire means to the controller. Pure.
+import { metadataKeys } from '../../specs/names.ts'
+import type {
+  CertificateState,
+  MachineState,
+  ObservedMachine,
+  ObservedVolume,
+  VolumeState,
+} from '../../reconciler/observed.ts'
+import type { Certificate, Machine, Volume } from './wire.ts'
+
+const machineStates = new Set<string>([
+  'creating',
+  'created',
+  'starting',
+  'started',
+  'stopping',
+  'stopped',
+  'suspending',
+  'suspended',
+  'restarting',
+  'updating',
+  'replacing',
+  'failed',
+  'launch_failed',
+  'destroying',
+] satisfies MachineState[])
+
+/** Ended for good: as absent as one that never was. */
+const endedStates = new Set(['destroyed', 'replaced', 'migrated'])
+
+/** Fly's volume states (docs: volumes/volume-states). A hydrating volume can be mounted. */
+const volumeStates: Readonly<Record<string, VolumeState>> = {
+  created: 'ready',
+  hydrating: 'ready',
+  creating: 'creating',
+  extending: 'busy',
+  restoring: 'busy',
+  recovering: 'busy',
+  enabling_remote_export: 'busy',
+  scheduling_destroy: 'leaving',
+  waiting_for_detach: 'leaving',
+  fork_cleanup: 'leaving',
+  pending_destroy: 'leaving',
+  destroying: 'leaving',
+  destroyed: 'leaving',
+}
+
+function instant(text: string | undefined): number {
+  const parsed = text === undefined ? NaN : Date.parse(text)
+  return Number.isNaN(parsed) ? 0 : parsed
+}
+
+/** The machine in our words; undefined when it has ended for good. */
+export function observedMachine(machine: Machine): ObservedMachine | undefined {
+  if (endedStates.has(machine.state)) return undefined
+  const metadata = (machine.config ?? machine.incomplete_config)?.metadata ?? {}
+  return {
+    id: machine.id,
+    name: machine.name,
+    uid: metadata[metadataKeys.uid] ?? '',
+    incarnation: Number(metadata[metadataKeys.incarnation] ?? 0),
+    state: machineStates.has(machine.state) ? (machine.state as MachineState) : 'unknown',
+    version: machine.instance_id ?? '',
+    region: machine.region,
+    address: machine.private_ip ?? '',
+    specHash: metadata[metadataKeys.specHash] ?? '',
+    hostOk: (machine.host_status ?? 'ok') === 'ok',
+    createdAt: instant(machine.created_at),
+  }
+}
+
+export function observedVolume(volume: Volume): ObservedVolume {
+  const { blocks = 0, blocks_free: free = blocks, block_size: size = 0 } = volume
+  return {
+    id: volume.id,
+    name: volume.name,
+    state: volumeStates[volume.state] ?? 'unknown',
+    sizeGb: volume.size_gb,
+    region: volume.region,
+    attachedMachine: volume.attached_machine_id === '' ? undefined : volume.attached_machine_id,
+    usedBytes: volume.bytes_used ?? (blocks - free) * size,
+    createdAt: instant(volume.created_at),
+  }
+}
+
+export function observedCertificate({ status, configured }: Certificate): CertificateState {
+  return status === 'active' || (status === undefined && configured === true) ? 'issued' : 'pending'
+}
