@@ -64,6 +64,6 @@ export class Fault extends Error {
 
   /** Whether the call may have had its effect although no answer came. */
   get ambiguous(): boolean {
-    return this.kind === 'unavailable' || this.kind === 'timeout'
+    return this.kind === 'unavailable' || this.kind === 'hostDown' || this.kind === 'timeout'
   }
 }

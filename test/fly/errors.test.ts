@@ -26,7 +26,7 @@ const cases: readonly Case[] = [
   ['timeout', 408, ''],
   ['unavailable', 500, said('internal server error')],
   ['unavailable', 502, '<html><body>Bad Gateway</body></html>'],
-  ['unavailable', 503, said('host unreachable')],
+  ['hostDown', 503, said('host unreachable')],
   ['unavailable', 504, ''],
   // The limit
   ['throttled', 429, said('rate limit exceeded')],
@@ -108,7 +108,7 @@ test('every kind that an answer can have is in the table above', (t) => {
 })
 
 test('a 5xx that carries words of capacity, names or quota says only that Fly is in trouble', (t) => {
-  for (const [, , body] of cases) t.is(judge(503, body).kind, 'unavailable')
+  for (const [kind, , body] of cases) t.is(judge(503, body).kind, kind === 'hostDown' ? 'hostDown' : 'unavailable')
 })
 
 test('the status word outranks the sentence', (t) => {
@@ -173,7 +173,7 @@ test('long sentences are shortened, and pages and silence are named', (t) => {
 
 test('only a call that may have had its effect is ambiguous', (t) => {
   const ambiguous = cases.filter(([, status, body]) => judge(status, body).ambiguous).map(([kind]) => kind)
-  t.deepEqual([...new Set(ambiguous)].sort(), ['timeout', 'unavailable'])
+  t.deepEqual([...new Set(ambiguous)].sort(), ['hostDown', 'timeout', 'unavailable'])
 })
 
 test('a lost connection is told in words, and its cause holds nothing of the request', (t) => {
