@@ -139,8 +139,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       journal: journalTo(log, fly.simulated ? stepPrinter(print) : undefined),
       log,
     })
-    const { close } = reconciler
-    stack.add('reconciler', close)
+    const running = reconciler
+    stack.add('reconciler', () => running.close())
   }
 
   const adminToken = secretFile(config.data, 'admin-token', randomSecret)
@@ -156,7 +156,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        ...(roles.has('reconciler') ? { preview: (tenant) => preview(reconciler, tenant) } : {}),
+        preview: roles.has('reconciler') ? (tenant) => preview(reconciler, tenant) : undefined,
         ready: async () => {
           await store.db.command({ ping: 1 })
           return { ok: true, checks: { store: 'ok' } }

@@ -1,0 +1,91 @@
+// Writes: read, check, compute, compare-and-set; a lost race is read and checked again.
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../specs/clock.ts'
+import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
+import type { TenantWish } from '../store/tenants.ts'
+import { checkPreconditions } from './etag.ts'
+import { newTenant } from './new-tenant.ts'
+import { Problem } from './problem.ts'
+import { checkRules, notFound, type RuleContext } from './rules.ts'
+
+export interface WriteContext extends RuleContext {
+  readonly clock: Clock
+}
+
+export interface Preconditions {
+  readonly ifMatch: string
+  readonly ifNoneMatch: string
+}
+
+export interface Written {
+  readonly tenant: Tenant
+  readonly created: boolean
+}
+
+const attempts = 5
+
+function contended(): Problem {
+  return new Problem(409, 'conflict', 'The tenant is being written by others at the same time; read it and try again.')
+}
+
+/** Calls `attempt` until it does not lose a race. */
+async function settled<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let count = 0; count < attempts; count += 1) {
+    const result = await attempt()
+    if (result !== undefined) return result
+  }
+  throw contended()
+}
+
+function wishOf({ labels, spec, entitlement, retryRequestedAt }: Tenant): TenantWish {
+  return retryRequestedAt === undefined
+    ? { labels, spec, entitlement }
+    : { labels, spec, entitlement, retryRequestedAt }
+}
+
+function changes(tenant: Tenant, wish: TenantWish): boolean {
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+  return !isDeepStrictEqual(plain(wishOf(tenant)), plain(wish))
+}
+
+/** Creates the tenant, or replaces what its admin owns of it; the same content again changes nothing. */
+export function applyTenant(context: WriteContext, document: TenantDocument, when: Preconditions): Promise<Written> {
+  const { tenants } = context
+  return settled(async () => {
+    const before = await tenants.byName(document.name)
+    checkPreconditions(when, before)
+    await checkRules(context, document.spec, before)
+    if (before === undefined) {
+      const tenant = newTenant(document, context)
+      return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
+    }
+    const wish = { ...wishOf(before), labels: document.labels, spec: document.spec }
+    if (!changes(before, wish)) return { tenant: before, created: false }
+    const tenant = await tenants.change(before, wish)
+    return tenant === undefined ? undefined : { tenant, created: false }
+  })
+}
+
+/** Changes one part of what is wanted of an existing tenant. Throws 404 when there is none. */
+export function changeTenant(
+  { tenants }: WriteContext,
+  name: string,
+  when: Preconditions,
+  alter: (wish: TenantWish) => TenantWish,
+): Promise<Tenant> {
+  return settled(async () => {
+    const before = await tenants.byName(name)
+    if (before === undefined) throw notFound(name)
+    checkPreconditions(when, before)
+    const wish = alter(wishOf(before))
+    return changes(before, wish) ? tenants.change(before, wish) : before
+  })
+}
+
+export const withState =
+  (state: Tenant['spec']['state']) =>
+  (wish: TenantWish): TenantWish => ({ ...wish, spec: { ...wish.spec, state } })
+
+export const withEntitlement =
+  (entitlement: Entitlement) =>
+  (wish: TenantWish): TenantWish => ({ ...wish, entitlement })
