@@ -32,6 +32,7 @@ const settings = z.object({
     .regex(/^[a-z]{2,4}$/, 'must be 2 to 4 of a-z')
     .default('kc'),
   MOORAGE_CERTIFICATES: z.enum(['wildcard', 'per-host']).default('wildcard'),
+  MOORAGE_EDGE: z.enum(['direct', 'fly']).default('direct'),
   MOORAGE_PUBLIC_ORIGIN: z.url({ protocol: /^https?$/ }).optional(),
   MOORAGE_MASTER_KEY: secretKey.optional(),
   MOORAGE_LLM_BASE_URL: z.url().default('http://llm-proxy.internal:4000/v1'),
@@ -74,6 +75,8 @@ export interface Config {
   readonly environment: string
   readonly prefix: string
   readonly certificates: 'wildcard' | 'per-host'
+  /** Who connects to the proxy: clients themselves, or Fly's own proxy, whose word on their address is then taken. */
+  readonly edge: 'direct' | 'fly'
   readonly publicOrigin: string | undefined
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
@@ -123,6 +126,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     environment: env.MOORAGE_ENV,
     prefix: env.MOORAGE_PREFIX,
     certificates: env.MOORAGE_CERTIFICATES,
+    edge: env.MOORAGE_EDGE,
     publicOrigin: env.MOORAGE_PUBLIC_ORIGIN,
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,

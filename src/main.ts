@@ -25,6 +25,9 @@ import { tenantsIn, type Tenants } from './store/tenants.ts'
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
 
+/** OpenClaw refuses a forwarded loopback address; this one is reserved for documentation (RFC 5737) and nobody's. */
+const loopbackAs = '192.0.2.1'
+
 const print = (text: string) => void process.stdout.write(text)
 
 /** What has been started, to be stopped in the opposite order. */
@@ -113,6 +116,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         keys,
         clock: realClock,
         log,
+        edge: config.edge,
+        loopbackAs,
       })
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())

@@ -30,7 +30,7 @@ function machine() {
     file: (name: string) => path.join(app, name),
     runs: () =>
       existsSync(path.join(app, 'runs')) ? readFileSync(path.join(app, 'runs'), 'utf8').split('\n').slice(0, -1) : [],
-    async prepare() {
+    prepare: async () => {
       const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
       let said = ''
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)))

@@ -187,6 +187,7 @@ test('10: files are private, and neither the blob nor the bridge’s key reaches
   const boot = await root.up()
   t.is(statSync(root.config).mode & 0o777, 0o600)
   t.is(statSync(path.join(root.state, '.moorage', 'config.good')).mode & 0o777, 0o600)
+  t.is(statSync(path.join(root.state, 'ran.json')).mode & 0o777, 0o600, 'the gateway’s own files too')
   await until(() => existsSync(path.join(root.state, 'child.json')), 'the child wrote')
   for (const { env } of [root.ran(), root.ran('child.json')]) {
     for (const name of ['OPENCLAW_CONFIG_B64', 'MOORAGE_BRIDGE_KEY', 'MOORAGE_BRIDGE']) t.is(env[name], undefined, name)

@@ -22,14 +22,15 @@ async function provisionWithKill(flyUrl: string, index: number, moment: Moment) 
       MOORAGE_ENV: `e${randomInt(1e8)}`,
       MOORAGE_RESYNC_CRON: '*/2 * * * * *',
     })
-    let first: Moorage | undefined
-    const tap = await tapFly(flyUrl, index, moment, () => first?.end('SIGKILL'))
+    const running: { first?: Moorage } = {}
+    const tap = await tapFly(flyUrl, index, moment, () => running.first?.end('SIGKILL'))
     const settings = environment(tap.url)
-    first = await startMoorage(folder, settings)
+    const first = await startMoorage(folder, settings)
+    running.first = first
     const created = await put(first, 'crash', { class: 'byok' })
     const { uid } = created.json() as { uid: string }
     await until(`it was killed at ${steps[index] ?? ''}`, 40_000, () =>
-      Promise.resolve(first?.child.signalCode === 'SIGKILL' ? true : undefined),
+      Promise.resolve(first.child.signalCode === 'SIGKILL' ? true : undefined),
     )
     await tap.close()
 

@@ -135,10 +135,14 @@ test('the host process outlives a client that is killed, and the next client fin
     await host.start(${JSON.stringify(start)})
     process.stdout.write('started')
     setInterval(() => undefined, 1000)`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', client], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '-e', client], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(child.stdout, 'data')
   const { boot } = await ask(start, '/')
-  child.kill('SIGKILL')
+  // Its whole process group, as a terminal's Ctrl-C or a supervisor would reach it.
+  process.kill(-(child.pid ?? 0), 'SIGKILL')
   await once(child, 'exit')
   t.is((await ask(start, '/')).boot, boot, 'the guest runs on without any client')
   const host = await connectGuestHost({ folder, clock: realClock })

@@ -2,7 +2,7 @@
 // one. Each test gets a database of its own and talks through the official driver only.
 import { randomBytes } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
-import { type Collection, type Db, type Document, MongoClient } from 'mongodb'
+import { type Collection, type Db, MongoClient } from 'mongodb'
 import { startTestMongo } from '../../helpers/mongo.ts'
 
 export interface Scene {
@@ -10,7 +10,7 @@ export interface Scene {
   readonly db: Db
   readonly uri: string
   /** The collection that most tests need. */
-  readonly coll: Collection<Document>
+  readonly coll: Collection
 }
 
 type Contract = (title: string, body: (scene: Scene) => Promise<void>) => void

@@ -1,0 +1,66 @@
+// The faults that happen once, at once: a crash of a guest, and a move to another host.
+import { cp, mkdir, rm } from 'node:fs/promises'
+import { nextAddress } from './addresses.ts'
+import { volumeId } from './ids.ts'
+import { died, rebooted } from './machine-life.ts'
+import type { FaultRecord, MachineRecord, VolumeRecord } from './state.ts'
+import { deleted } from './volumes.ts'
+import { type World, bytesOf, momentFor, volumeFolder } from './world.ts'
+
+const weekMs = 7 * 24 * 3_600_000
+
+const isMeant = (rule: FaultRecord, machine: MachineRecord): boolean =>
+  (rule.app === undefined || rule.app === machine.app) &&
+  (rule.machine === undefined || rule.machine === machine.id) &&
+  (rule.region === undefined || rule.region === machine.region) &&
+  (rule.nameContains === undefined || machine.name.includes(rule.nameContains)) &&
+  (rule.state === undefined || rule.state === machine.state)
+
+async function crash(world: World, id: string): Promise<void> {
+  await world.runner.lane(id, () => world.guests.stop(id))
+  const machine = world.store.get('machine', id)
+  if (machine?.state === 'started') world.runner.go(died(machine, momentFor(world, machine)))
+}
+
+/** The volume's contents under a new id; the old one is kept in pending_destroy for a week, as after a migration. */
+async function moveVolume(world: World, volume: VolumeRecord): Promise<VolumeRecord> {
+  const now = world.clock.now()
+  const id = volumeId(bytesOf(world))
+  await mkdir(volumeFolder(world, volume.id), { recursive: true })
+  await rm(volumeFolder(world, id), { recursive: true, force: true })
+  await cp(volumeFolder(world, volume.id), volumeFolder(world, id), { recursive: true, verbatimSymlinks: true })
+  world.store.save({ kind: 'volume', record: { ...deleted(volume, now), goneAt: now + weekMs } })
+  return { ...volume, id, updatedAt: now }
+}
+
+/** Fly's migrations keep the machine's id and change its address and its volume's id. */
+async function migrate(world: World, machine: MachineRecord): Promise<void> {
+  const { id, state } = machine
+  if (machine.phase !== undefined || (state !== 'started' && state !== 'stopped')) return
+  await world.runner.lane(id, () => world.guests.stop(id))
+  const volume = machine.volume === undefined ? undefined : world.store.get('volume', machine.volume)
+  const moved = volume && (await moveVolume(world, volume))
+  const present = world.store.get('machine', id)
+  if (present?.phase !== undefined || present?.state !== state) return
+  const mounts = present.config.mounts?.map((mount) => (moved === undefined ? mount : { ...mount, volume: moved.id }))
+  const there: MachineRecord = {
+    ...present,
+    privateIp: nextAddress(world.store, bytesOf(world)),
+    volume: moved?.id,
+    config: { ...present.config, mounts },
+    updatedAt: world.clock.now(),
+  }
+  world.runner.go(state === 'started' ? rebooted(there, momentFor(world, there)) : there, moved)
+}
+
+/** Carries out a rule of a kind that happens at once; the answer says how many machines it met. */
+export async function happen(world: World, rule: FaultRecord): Promise<number> {
+  const met = world.store.all('machine').filter((machine) => isMeant(rule, machine))
+  const some = met.filter(({ state }) => (rule.kind === 'crash' ? state === 'started' : state !== 'destroyed'))
+  const chosen = rule.count === undefined ? some : some.slice(0, rule.count)
+  for (const machine of chosen) await (rule.kind === 'crash' ? crash(world, machine.id) : migrate(world, machine))
+  return chosen.length
+}
+
+/** Does this rule happen at once, and not when something matches it? */
+export const isAtOnce = (rule: FaultRecord): boolean => rule.kind === 'crash' || rule.kind === 'migrate'
