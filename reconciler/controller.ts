@@ -1,9 +1,11 @@
 // The controller: turns changes, timers and resyncs into passes, one per tenant at a time, and isolates their failures.
-import { isDeepStrictEqual } from 'node:util'
 import { Fault } from '../specs/faults.ts'
 import type { Ports } from './ports.ts'
 import { Queue } from './queue.ts'
 import { reconcile } from './reconcile.ts'
+
+/** Each tenant's machine in one line, as the last list had it. */
+type Fleet = ReadonlyMap<string, string> | 'not asked' | 'unreachable'
 
 export interface ControllerOptions {
   readonly workers: number
@@ -24,7 +26,7 @@ export class Controller {
   readonly #ports: Ports
   readonly #queue: Queue
   #watch: { close(): Promise<void> } | undefined
-  #fleet: ReadonlyMap<string, string> | undefined
+  #fleet: Fleet = 'not asked'
 
   constructor(ports: Ports, options: ControllerOptions) {
     this.#ports = ports
@@ -51,16 +53,18 @@ export class Controller {
 
   /**
    * Compares one list of the whole fleet with the last one, and looks at the tenants whose machines differ. When the list
-   * fails, or comes for the first time after a failure, every tenant is looked at, so that each says what is the matter.
+   * begins to fail, or works again, every tenant is looked at, so that each says what is the matter.
    */
   async resync(): Promise<void> {
-    const seen = await this.#listFleet()
     const before = this.#fleet
+    const seen = await this.#listFleet()
     this.#fleet = seen
-    if (seen === undefined ? before !== undefined : before === undefined) return this.#enqueueAll()
-    if (seen === undefined || before === undefined) return
+    if (typeof seen === 'string' || typeof before === 'string') {
+      if (seen !== before) await this.#enqueueAll()
+      return
+    }
     for (const uid of new Set([...seen.keys(), ...before.keys()]))
-      if (!isDeepStrictEqual(seen.get(uid), before.get(uid))) this.#queue.add(uid, priorities.resync)
+      if (seen.get(uid) !== before.get(uid)) this.#queue.add(uid, priorities.resync)
   }
 
   /** Takes up nothing new and waits for the passes under way. */
@@ -69,12 +73,12 @@ export class Controller {
     await this.#queue.close()
   }
 
-  async #listFleet(): Promise<ReadonlyMap<string, string> | undefined> {
+  async #listFleet(): Promise<Fleet> {
     try {
       const machines = await this.#ports.cloud.fleet()
       return new Map(machines.map(({ uid, id, state, version }) => [uid, `${id} ${state} ${version}`]))
     } catch (error) {
-      if (error instanceof Fault) return undefined
+      if (error instanceof Fault) return 'unreachable'
       throw error
     }
   }

@@ -19,16 +19,20 @@ const key = new Uint8Array(randomBytes(32))
 // Records how it was started, then serves; it also forks and starts a worker, as the real one does.
 const openclaw = `
 import { fork } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { Worker } from 'node:worker_threads'
 const { pid, argv, execArgv, env } = process
 const state = env.OPENCLAW_STATE_DIR
+const record = (name, value) => {
+  writeFileSync(state + '/' + name + '.tmp', JSON.stringify(value))
+  renameSync(state + '/' + name + '.tmp', state + '/' + name)
+}
 if (argv[2] === 'child') {
-  writeFileSync(state + '/child.json', JSON.stringify({ execArgv, env }))
+  record('child.json', { execArgv, env })
   process.exit(0)
 }
-writeFileSync(state + '/ran.json', JSON.stringify({ pid, argv, execArgv, env }))
+record('ran.json', { pid, argv, execArgv, env })
 fork(argv[1], ['child'])
 new Worker('setTimeout(() => {}, 100)', { eval: true })
 process.on('SIGTERM', () => process.exit(0))
@@ -44,7 +48,8 @@ const playwright = `
 const fs = require('node:fs')
 const { argv, env, pid } = process
 const browsers = env.PLAYWRIGHT_BROWSERS_PATH
-fs.writeFileSync(browsers + '/called.json', JSON.stringify({ argv, env, pid, cwd: process.cwd() }))
+fs.writeFileSync(browsers + '/called.tmp', JSON.stringify({ argv, env, pid, cwd: process.cwd() }))
+fs.renameSync(browsers + '/called.tmp', browsers + '/called.json')
 const wait = setInterval(() => {
   if (!fs.existsSync(browsers + '/go')) return
   clearInterval(wait)

@@ -101,11 +101,14 @@ test('a file that is no database of ours is refused and left alone', async (t) =
 
 test('close ends connections and waiting streams, and can be called twice', async (t) => {
   const server = await startEmbedded({ folder: join(await temporaryFolder(t), 'db') })
-  const client = new MongoClient(server.uri, { serverSelectionTimeoutMS: 300 })
+  const client = new MongoClient(server.uri, { serverSelectionTimeoutMS: 300, monitorCommands: true })
+  const isWaiting = Promise.withResolvers<undefined>()
+  client.on('commandStarted', ({ commandName }) => {
+    if (commandName === 'getMore') isWaiting.resolve(undefined)
+  })
   const stream = client.db().collection('a').watch([], { maxAwaitTimeMS: 60_000 })
-  await stream.tryNext()
-  const waiting = stream.next()
-  const failing = t.throwsAsync(waiting)
+  const failing = t.throwsAsync(stream.next())
+  await isWaiting.promise
   await Promise.all([server.close(), server.close()])
   // The driver would look for a server for half a minute more.
   await client.close()

@@ -1,0 +1,143 @@
+// A tenant's machine as Fly is asked for it: the seed's request with what the design corrected, and the hash that tells
+// whether a machine is still what is wanted.
+import { createHash } from 'node:crypto'
+import { metadataKeys } from '../specs/names.ts'
+import { gatewayConfig, type GatewayConfigInput, STATE_FOLDER } from './config.ts'
+import { canonical, type Json } from './json.ts'
+
+export { PREPARE_AGAIN, prepareCommand } from './prepare.ts'
+
+/** Counts up when the hash's own recipe changes, so that old hashes are not read as drift. */
+export const HASH_VERSION = 1
+
+/**
+ * Where the bridge is written. Fly writes `files` before it mounts the volume, so a file under the mount is masked (the
+ * seed's config bug); a path beside the mount is not.
+ */
+export const BRIDGE_PATH = '/opt/moorage/bridge.mjs'
+
+export interface MachineInput {
+  readonly image: string
+  readonly guest: { readonly cpuKind: 'shared' | 'performance'; readonly cpus: number; readonly memoryMb: number }
+  readonly region: string
+  readonly volumeId: string
+  readonly identity: {
+    readonly environment: string
+    readonly uid: string
+    readonly incarnation: number
+    readonly tenant: string
+    readonly term: number
+  }
+  readonly secrets: {
+    readonly gatewayToken: string
+    /** 32 bytes. */
+    readonly bridgeKey: Uint8Array
+    /** Needed for managed classes, ignored for the others. */
+    readonly llmToken: string | undefined
+  }
+  readonly gateway: GatewayConfigInput
+  readonly bootScript: string
+  readonly bridgeSource: string
+}
+
+/** The part of Fly's machine config that Moorage sends; no `services`, so the machine stays private, and no swap. */
+export interface FlyMachineConfig {
+  readonly image: string
+  readonly env: Readonly<Record<string, string>>
+  readonly init: { readonly exec: readonly string[] }
+  readonly guest: { readonly cpu_kind: 'shared' | 'performance'; readonly cpus: number; readonly memory_mb: number }
+  readonly files: readonly { readonly guest_path: string; readonly raw_value: string; readonly mode: number }[]
+  readonly mounts: readonly { readonly volume: string; readonly path: string }[]
+  readonly metadata: Readonly<Record<string, string>>
+  readonly restart: { readonly policy: 'on-failure'; readonly max_retries: number }
+  readonly stop_config: { readonly signal: 'SIGTERM'; readonly timeout: string }
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+
+function llmToken({ gateway, secrets }: MachineInput): Record<string, string> {
+  if (!gateway.managed) return {}
+  if (secrets.llmToken === undefined) throw new TypeError('a managed tenant needs a token for the LLM proxy')
+  return { KIWICLAW_PROXY_TOKEN: secrets.llmToken }
+}
+
+function environment(input: MachineInput): Record<string, string> {
+  const { identity, secrets, guest } = input
+  return {
+    OPENCLAW_GATEWAY_TOKEN: secrets.gatewayToken,
+    OPENCLAW_STATE_DIR: STATE_FOLDER,
+    OPENCLAW_CONFIG_B64: base64(canonical(gatewayConfig(input.gateway))),
+    PLAYWRIGHT_BROWSERS_PATH: `${STATE_FOLDER}/.browsers`,
+    ...llmToken(input),
+    MOORAGE_UID: identity.uid,
+    MOORAGE_INCARNATION: String(identity.incarnation),
+    MOORAGE_BRIDGE: '1',
+    MOORAGE_BRIDGE_KEY: Buffer.from(secrets.bridgeKey).toString('base64url'),
+    // The seed's 1536 for 2048 MB, and the same share of any other size.
+    MOORAGE_HEAP_MB: String(Math.floor(guest.memoryMb * 0.75)),
+  }
+}
+
+/** What the hash covers: all of the config except whose machine it is. */
+function owned(input: MachineInput): Omit<FlyMachineConfig, 'metadata'> {
+  const { guest } = input
+  return {
+    image: input.image,
+    env: environment(input),
+    init: { exec: ['/bin/sh', '-c', input.bootScript] },
+    guest: { cpu_kind: guest.cpuKind, cpus: guest.cpus, memory_mb: guest.memoryMb },
+    // Readable for whichever user the image runs as; the bridge's source is no secret.
+    files: [{ guest_path: BRIDGE_PATH, raw_value: base64(input.bridgeSource), mode: 0o444 }],
+    mounts: [{ volume: input.volumeId, path: STATE_FOLDER }],
+    // Each failing start of OpenClaw may spend LLM tokens on its own triage: after three, the reconciler decides.
+    restart: { policy: 'on-failure', max_retries: 3 },
+    // OpenClaw ends on SIGTERM within seconds when idle, but finishes a turn that runs; Fly's 5 s would cut that turn off.
+    stop_config: { signal: 'SIGTERM', timeout: '60s' },
+  }
+}
+
+function metadata(input: MachineInput): Record<string, string> {
+  const { identity } = input
+  return {
+    [metadataKeys.environment]: identity.environment,
+    [metadataKeys.uid]: identity.uid,
+    [metadataKeys.incarnation]: String(identity.incarnation),
+    [metadataKeys.tenant]: identity.tenant,
+    [metadataKeys.specHash]: specHash(input),
+    [metadataKeys.hashVersion]: String(HASH_VERSION),
+    [metadataKeys.term]: String(identity.term),
+  }
+}
+
+/**
+ * The machine's config, for Fly's create and update calls alike. It holds secrets: never log it.
+ *
+ * @throws {TypeError} when a managed tenant has no LLM token
+ */
+export function machineConfig(input: MachineInput): FlyMachineConfig {
+  return { ...owned(input), metadata: metadata(input) }
+}
+
+/** The body of Fly's create call, the seed's `machineRequest`. */
+export function machineRequest(name: string, input: MachineInput) {
+  return { name, region: input.region, config: machineConfig(input) }
+}
+
+/** The same input without what may differ between two machines that are wanted alike. */
+function anonymous(input: MachineInput): MachineInput {
+  return {
+    ...input,
+    volumeId: '',
+    identity: { ...input.identity, incarnation: 0, tenant: '', term: 0 },
+    secrets: { gatewayToken: '', bridgeKey: new Uint8Array(), llmToken: '' },
+  }
+}
+
+/**
+ * The hash of the wish: hex SHA-256 over the canonical text of the fields that Moorage owns. Secrets' values, the volume, the
+ * incarnation, the tenant's name and the term are left out, so the same wish gives the same hash in every process.
+ */
+export function specHash(input: MachineInput): string {
+  const wish = { version: HASH_VERSION, wish: owned(anonymous(input)) } satisfies Json
+  return createHash('sha256').update(canonical(wish)).digest('hex')
+}

@@ -1,0 +1,111 @@
+// One request or upgrade on its way through: what was asked, what was decided, and the line in the log at its end.
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Clock, Instant } from '../specs/clock.ts'
+import { clientOf, framingProblem } from './headers.ts'
+import { readRequest } from './host.ts'
+import { page, type Answer, type Reason } from './pages.ts'
+import type { ProxyLog } from './ports.ts'
+import { resolve, type Resolution } from './resolve.ts'
+import type { Entry } from './table.ts'
+import type { Target } from './target.ts'
+
+export interface RoadOptions {
+  readonly clock: Clock
+  readonly log: ProxyLog
+  readonly lookup: (host: string) => Entry | undefined
+  readonly retrySeconds: number
+  readonly edge: 'direct' | 'fly'
+  readonly loopbackAs: string | undefined
+}
+
+export interface Exchange {
+  readonly id: string
+  readonly since: Instant
+  readonly upgrade: boolean
+  readonly method: string
+  readonly httpVersion: string
+  readonly accept: string | undefined
+  readonly client: { readonly address: string; readonly proto: 'http' | 'https' }
+  readonly host: string | undefined
+  readonly authority: string
+  readonly path: string
+  /** Why the request was not understood. */
+  readonly refused: string | undefined
+  uid: string | undefined
+  target: Target | undefined
+  /** The request to the tenant, once it has a connection. */
+  upstream: ClientRequest | undefined
+  /** Ends the wait for the answer's head. */
+  settle: () => void
+  failure: unknown
+  /** What the client was told of an upgrade; 0 until then. */
+  status: number
+}
+
+/** The first segment, if it is a plain word: paths carry secrets too (webhook tokens), queries always may. */
+function loggedPath(path: string): string {
+  const [, word] = /^\/([A-Za-z._-]{0,24}\d{0,2})(?=[/?]|$)/.exec(path) ?? []
+  return word === undefined ? '/…' : `/${word}`
+}
+
+const loopback = /^(127\.|::1$)/
+
+function clientFacts(request: IncomingMessage, { edge, loopbackAs }: RoadOptions): Exchange['client'] {
+  const client = clientOf(edge, request.headers, request.socket.remoteAddress ?? '')
+  return loopbackAs !== undefined && loopback.test(client.address) ? { ...client, address: loopbackAs } : client
+}
+
+export class Road {
+  readonly #options: RoadOptions
+
+  constructor(options: RoadOptions) {
+    this.#options = options
+  }
+
+  newId(): string {
+    return Buffer.from(this.#options.clock.bytes(16)).toString('hex')
+  }
+
+  enter(request: IncomingMessage, upgrade: boolean): Exchange {
+    const { httpVersion, url = '', rawHeaders, headers, method = '' } = request
+    const asked = readRequest({ httpVersion, url, rawHeaders })
+    const named = asked.kind === 'host' ? asked : undefined
+    return {
+      id: this.newId(),
+      since: this.#options.clock.now(),
+      upgrade,
+      method,
+      httpVersion,
+      accept: headers.accept,
+      client: clientFacts(request, this.#options),
+      host: named?.host,
+      authority: named?.authority ?? '',
+      path: named?.path ?? '',
+      refused: asked.kind === 'refused' ? asked.detail : framingProblem(headers, httpVersion, upgrade),
+      uid: undefined,
+      target: undefined,
+      upstream: undefined,
+      settle: () => undefined,
+      failure: undefined,
+      status: 0,
+    }
+  }
+
+  /** Where it goes now; asked again after a failure, because the route may have changed meanwhile. */
+  resolve(exchange: Exchange): Resolution | undefined {
+    if (exchange.host === undefined || exchange.refused !== undefined) return undefined
+    return resolve(exchange.host, this.#options.lookup, this.#options.retrySeconds)
+  }
+
+  answer({ id, accept, refused }: Pick<Exchange, 'id' | 'accept' | 'refused'>, reason: Reason): Answer {
+    return page({ reason, requestId: id, accept, retrySeconds: this.#options.retrySeconds, detail: refused })
+  }
+
+  /** The log line of an exchange that ended. */
+  leave(exchange: Exchange, status: number, complete: boolean): void {
+    const { id, uid, host, method, upgrade, since, path } = exchange
+    const ms = this.#options.clock.now() - since
+    const fields = { requestId: id, uid, host, method, path: loggedPath(path), upgrade, status, complete, ms }
+    this.#options.log.info(fields, 'request')
+  }
+}

@@ -1,0 +1,119 @@
+// What of a request's and an answer's headers passes the proxy. Pure. Hop-by-hop headers end here (RFC 9110 7.6.1), and what
+// says who the client is, is said by us alone.
+import type { IncomingHttpHeaders } from 'node:http'
+import { isIP } from 'node:net'
+
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Never removed because Connection names it: without its length a body would become the next request. */
+const framing: ReadonlySet<string> = new Set(['content-length', 'host', 'transfer-encoding'])
+
+/** Names by which a client could say who it is, or pose as Fly's proxy or as us. Servers exist that read `_` as `-`. */
+const identity =
+  /^(forwarded|x-forwarded(-.*)?|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip(v6)?|fly-.*|x-moorage-.*|x-request-id)$/
+
+function nominated(connection: string | undefined): Set<string> {
+  const names = (connection ?? '').split(',').map((name) => name.trim().toLowerCase())
+  return new Set(names.filter((name) => !framing.has(name)))
+}
+
+function kept(headers: IncomingHttpHeaders, drop: (name: string) => boolean): IncomingHttpHeaders {
+  const named = nominated(headers.connection)
+  const keeps = (name: string) => !hopByHop.has(name) && !named.has(name) && !drop(name)
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => keeps(name)))
+}
+
+/** What we know of the client ourselves. */
+export interface ClientFacts {
+  readonly address: string
+  readonly proto: 'http' | 'https'
+  /** The tenant's public host, with the port if the client gave one. */
+  readonly authority: string
+  readonly requestId: string
+}
+
+/**
+ * The headers that the tenant's gateway gets. OpenClaw counts a request with X-Forwarded-For from a trusted proxy as remote,
+ * and refuses X-Forwarded-Proto alone: the three go together, each exactly once.
+ */
+export function requestHeaders(
+  headers: IncomingHttpHeaders,
+  client: ClientFacts,
+  upgrade: boolean,
+): IncomingHttpHeaders {
+  const passed = kept(headers, (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')))
+  return {
+    ...passed,
+    ...(headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
+    ...(upgrade ? { connection: 'Upgrade', upgrade: 'websocket' } : {}),
+    host: client.authority,
+    'x-forwarded-for': client.address,
+    'x-forwarded-proto': client.proto,
+    'x-forwarded-host': client.authority,
+    'x-request-id': client.requestId,
+  }
+}
+
+/** The two ways in which an answer tells Fly's own proxy to carry the request elsewhere (Fly, "Dynamic Request Routing"). */
+const replayHeader = (name: string) => name.startsWith('fly-')
+const replayType = /vnd\.fly\./i
+
+/**
+ * The headers that the client gets. What Fly's proxy would obey stays here: with Fly-Replay, or an answer of the replay type,
+ * a tenant could send the request on to any app of the organization.
+ */
+export function responseHeaders(headers: IncomingHttpHeaders, requestId: string): IncomingHttpHeaders {
+  const type = headers['content-type']
+  return {
+    ...kept(headers, replayHeader),
+    ...(type !== undefined && replayType.test(type) ? { 'content-type': 'application/json' } : {}),
+    'x-request-id': requestId,
+  }
+}
+
+/** Why the length of a body is in doubt; Node's parser has refused the plain contradictions before. */
+export function framingProblem(
+  headers: IncomingHttpHeaders,
+  httpVersion: string,
+  upgrade: boolean,
+): string | undefined {
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'The transfer coding is not supported.'
+  if (coding !== undefined && httpVersion === '1.0') return 'HTTP/1.0 has no transfer codings.'
+  if (coding !== undefined && headers['content-length'] !== undefined) return 'The length of the body is ambiguous.'
+  const body = coding !== undefined || (headers['content-length'] ?? '0') !== '0'
+  return upgrade && body ? 'An upgrade request has no body.' : undefined
+}
+
+/** An address as X-Forwarded-For has it: IPv4 plain, no zone. */
+export function plainAddress(address: string): string {
+  const bare = address.replace(/%.*$/, '')
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare) ?? []
+  return mapped ?? bare
+}
+
+/**
+ * Who the client is. `direct`: the other end of the socket. `fly`: Fly's proxy is the other end, and overwrites these two
+ * headers on every request (Fly documentation, "Request headers").
+ */
+export function clientOf(
+  edge: 'direct' | 'fly',
+  headers: IncomingHttpHeaders,
+  remoteAddress: string,
+): Pick<ClientFacts, 'address' | 'proto'> {
+  const address = plainAddress(remoteAddress)
+  if (edge === 'direct') return { address, proto: 'http' }
+  const told = headers['fly-client-ip']
+  const known = typeof told === 'string' && isIP(told) !== 0 ? plainAddress(told) : address
+  return { address: known, proto: headers['x-forwarded-proto'] === 'http' ? 'http' : 'https' }
+}

@@ -1,0 +1,122 @@
+// The proxy's own answers: a page for browsers, problem+json (RFC 9457) for everything else. Pure. An answer never says
+// where a tenant lives: no address, no machine, no query, and nothing of another tenant.
+import type { ClosedReason } from '../specs/route.ts'
+import { htmlPage } from './page-html.ts'
+
+export type Reason =
+  | ClosedReason
+  | 'unknown'
+  | 'bad-request'
+  | 'request-timeout'
+  | 'headers-too-large'
+  | 'unreachable'
+  | 'timeout'
+  | 'mismatch'
+  | 'internal'
+
+interface Wording {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+}
+
+const wordings: Record<Reason, Wording> = {
+  unknown: { status: 404, title: 'Nothing lives here', detail: 'No assistant is known under this name.' },
+  provisioning: {
+    status: 503,
+    title: 'Getting ready',
+    detail: 'This assistant is being started. It usually takes less than a minute.',
+  },
+  suspended: { status: 503, title: 'Paused', detail: 'This assistant is paused. Its owner can start it again.' },
+  billing: {
+    status: 402,
+    title: 'Paused for billing',
+    detail: 'This assistant is paused until its subscription is active again. Its data is kept.',
+  },
+  deleting: { status: 410, title: 'Gone', detail: 'This assistant has been deleted.' },
+  failed: {
+    status: 503,
+    title: 'Not available',
+    detail: 'This assistant could not be started. The operators can see why, and it is tried again.',
+  },
+  unreachable: { status: 502, title: 'No answer', detail: 'This assistant did not answer. Please try again shortly.' },
+  timeout: { status: 504, title: 'No answer in time', detail: 'This assistant took too long to answer.' },
+  mismatch: {
+    status: 502,
+    title: 'Not verified',
+    detail: 'What answered could not prove that it is this assistant, so the request was not passed on.',
+  },
+  'bad-request': { status: 400, title: 'Bad request', detail: 'The request cannot be understood.' },
+  'request-timeout': { status: 408, title: 'Too slow', detail: 'The request did not arrive in time.' },
+  'headers-too-large': { status: 431, title: 'Headers too large', detail: 'The headers of the request are too large.' },
+  internal: { status: 500, title: 'Something broke', detail: 'The request failed inside the proxy.' },
+}
+
+/** A failed start is not repeated within seconds, so asking again sooner helps nobody. */
+const failedRetrySeconds = 30
+
+export interface PageRequest {
+  readonly reason: Reason
+  readonly requestId: string
+  readonly accept: string | undefined
+  /** In seconds. */
+  readonly retrySeconds: number
+  /** Replaces the reason's own sentence. */
+  readonly detail?: string | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export function statusOf(reason: Reason): number {
+  return wordings[reason].status
+}
+
+/** In how many seconds it is worth asking again; undefined where nothing is promised. */
+export function retryAfter(reason: Reason, retrySeconds: number): number | undefined {
+  if (reason === 'provisioning') return retrySeconds
+  return reason === 'failed' ? Math.max(failedRetrySeconds, retrySeconds) : undefined
+}
+
+/** Whether the client takes HTML; a `q=0` refuses it. */
+function wantsHtml(accept: string | undefined): boolean {
+  const range = (accept ?? '').toLowerCase().split(',').map((part) => part.trim()).find((part) => /^text\/html\s*(;|$)/.test(part)) // prettier-ignore
+  return range !== undefined && !/;\s*q=0(\.0*)?\s*(;|$)/.test(range)
+}
+
+/** The whole answer for a reason. */
+export function page({ reason, requestId, accept, retrySeconds, detail }: PageRequest): Answer {
+  const words = { ...wordings[reason], ...(detail === undefined ? {} : { detail }) }
+  const seconds = retryAfter(reason, retrySeconds)
+  const html = wantsHtml(accept)
+  const problem = {
+    type: `urn:moorage:problem:${reason}`,
+    title: words.title,
+    status: words.status,
+    detail: words.detail,
+    code: reason,
+    requestId,
+  }
+  const refresh = reason === 'provisioning' ? seconds : undefined
+  const body = html ? htmlPage({ ...words, requestId, refresh }) : `${JSON.stringify(problem)}\n`
+  return {
+    status: words.status,
+    headers: {
+      'content-type': html ? 'text/html; charset=utf-8' : 'application/problem+json',
+      'content-length': String(Buffer.byteLength(body)),
+      'cache-control': 'no-store',
+      vary: 'accept',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+      ...(html ? { 'content-security-policy': contentPolicy, 'referrer-policy': 'no-referrer' } : {}),
+      ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
+    },
+    body,
+  }
+}
+
+const contentPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,0 +1,30 @@
+// What the proxy asks of the outside: the routes, the bridge keys, and somewhere to write its log.
+import type { TenantRoute } from '../specs/route.ts'
+
+export interface RouteSource {
+  /**
+   * Feeds the sink until closed. Settles once the sink knows every route there is: the proxy does not listen before.
+   * Changes to one tenant come in order.
+   */
+  follow(sink: RouteSink): Promise<{ close(): Promise<void> }>
+}
+
+export interface RouteSink {
+  /** These are all the routes. */
+  reset(routes: readonly TenantRoute[]): void
+  put(route: TenantRoute): void
+  /** The tenant is gone for good: its uid never comes back. */
+  drop(uid: string): void
+}
+
+export interface BridgeKeys {
+  /** The 32 bytes that only this incarnation's machine and the proxy know. */
+  bridgeKey(uid: string, incarnation: number): Uint8Array
+}
+
+/** As pino has it. */
+export interface ProxyLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,90 @@
+// The road in: Host to tenant to machine, for requests, streams and WebSockets, or a clear page where it ends.
+import type http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../specs/clock.ts'
+import { Gate, type ProxyStats } from './gate.ts'
+import { listener } from './listener.ts'
+import type { BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
+
+export interface ProxyOptions {
+  readonly port: number
+  readonly host: string
+  readonly routes: RouteSource
+  readonly keys: BridgeKeys
+  readonly clock: Clock
+  readonly log: ProxyLog
+  /** When a client may ask again while a tenant is being set up; 5 by default. */
+  readonly retryAfterSeconds?: number
+  /** Who connects: clients themselves (default), or Fly's proxy, whose word on the client's address is then taken. */
+  readonly edge?: 'direct' | 'fly'
+  /** What tenants are told instead of a loopback client's address: OpenClaw answers 403 to X-Forwarded-For: 127.0.0.1. */
+  readonly loopbackAs?: string
+  /** For a connection to a machine and its proof; 5 s by default. */
+  readonly dialTimeoutMs?: number
+  /** How long an answer may take to begin; 5 min by default, as a model may think for long. */
+  readonly headTimeoutMs?: number
+  /** How long an unused connection to a machine is kept; 30 s by default. */
+  readonly idleMs?: number
+  /** How long `close` lets requests finish; 5 s by default. */
+  readonly graceMs?: number
+}
+
+export interface Proxy {
+  readonly url: string
+  readonly port: number
+  /** Stops listening, lets requests finish for a while, then ends what is left; WebSockets end at once. */
+  close(): Promise<void>
+  stats(): ProxyStats
+}
+
+function listening(server: http.Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, host }, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+/**
+ * Starts the proxy. It listens once it knows the routes, so that no tenant is unknown for a moment.
+ *
+ * @throws when the routes cannot be followed, or the port cannot be bound
+ */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const { clock, log, routes, host } = options
+  const gate = new Gate({
+    keys: options.keys,
+    clock,
+    log,
+    retrySeconds: options.retryAfterSeconds ?? 5,
+    edge: options.edge ?? 'direct',
+    loopbackAs: options.loopbackAs,
+    dialTimeoutMs: options.dialTimeoutMs ?? 5_000,
+    headTimeoutMs: options.headTimeoutMs ?? 300_000,
+    idleMs: options.idleMs ?? 30_000,
+  })
+  const following = await routes.follow(gate.table)
+  const server = listener(gate, log)
+  const port = await listening(server, options.port, host).catch(async (error: unknown) => {
+    await following.close()
+    gate.close()
+    throw error
+  })
+  log.info({ host, port, tenants: gate.table.size }, 'the proxy listens')
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    stats: () => gate.stats(),
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      gate.drain(() => server.closeIdleConnections())
+      const cancel = clock.after(options.graceMs ?? 5_000, () => server.closeAllConnections())
+      await closed
+      cancel()
+      await following.close()
+      gate.close()
+    },
+  }
+}

@@ -1,0 +1,117 @@
+// The connections to the tenants' machines. Each one is proved to end at the right machine before it carries anything, is
+// known by its target and never by an address alone, and ends with its target.
+import type { IncomingMessage } from 'node:http'
+import type net from 'node:net'
+import type { Clock } from '../specs/clock.ts'
+import { ProvedAgent } from './agent.ts'
+import { DialError, dialProved } from './handshake.ts'
+import type { BridgeKeys, ProxyLog } from './ports.ts'
+import type { Target } from './target.ts'
+
+/** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
+export const keepAliveMs = 30_000
+
+export interface UpstreamOptions {
+  readonly keys: BridgeKeys
+  readonly clock: Clock
+  readonly log: ProxyLog
+  /** For one connection and its proof. */
+  readonly dialTimeoutMs: number
+  /** How long a free connection waits for the next request. */
+  readonly idleMs: number
+}
+
+interface Upstream {
+  readonly target: Target
+  readonly sockets: Set<net.Socket>
+}
+
+export class Upstreams {
+  readonly #options: UpstreamOptions
+  readonly #live = new Map<string, Upstream>()
+  /** For requests: connections wait here for the next one. */
+  readonly pooled: ProvedAgent
+  /** For upgrades: a connection of their own each, never shared. */
+  readonly single: ProvedAgent
+  #dials = 0
+  #blocked = 0
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options
+    const dial = (name: string) => this.#dial(name)
+    this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
+    this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
+  }
+
+  open(target: Target): void {
+    this.#live.set(target.key, { target, sockets: new Set() })
+  }
+
+  /** Ends every connection to a target, those in use too, and opens no more. */
+  retire(target: Target): void {
+    this.#cut(target)
+    this.#live.delete(target.key)
+  }
+
+  close(): void {
+    for (const { target } of [...this.#live.values()]) this.retire(target)
+    this.pooled.destroy()
+    this.single.destroy()
+  }
+
+  /** What the proxy library is told to connect to: a name that only `#dial` understands, so that no DNS is ever asked. */
+  addressOf(target: Target): { protocol: string; host: string; hostname: string; port: number } {
+    return { protocol: 'http:', host: target.key, hostname: target.key, port: 80 }
+  }
+
+  /** Remembers how long the upstream says it keeps this connection. */
+  heard(answer: IncomingMessage): void {
+    const header = answer.headers['keep-alive']
+    this.pooled.hint(answer.socket, Array.isArray(header) ? header[0] : header)
+  }
+
+  get stats(): { connections: number; dials: number; crossTenantBlocked: number } {
+    const connections = [...this.#live.values()].reduce((sum, { sockets }) => sum + sockets.size, 0)
+    return { connections, dials: this.#dials, crossTenantBlocked: this.#blocked }
+  }
+
+  #cut({ key }: Target): void {
+    for (const socket of this.#live.get(key)?.sockets ?? []) socket.destroy()
+  }
+
+  async #dial(name: string): Promise<net.Socket> {
+    const upstream = this.#live.get(name)
+    if (upstream === undefined) throw new DialError('unreachable', 'the route is closed')
+    this.#dials += 1
+    const socket = await this.#prove(upstream.target)
+    // A reset between two requests must not end the process: whoever uses the socket hears of it by 'close'.
+    socket.on('error', () => socket.destroy())
+    socket.setKeepAlive(true, keepAliveMs)
+    if (this.#live.get(name) !== upstream) {
+      socket.destroy()
+      throw new DialError('unreachable', 'the route changed while the machine was dialled')
+    }
+    upstream.sockets.add(socket)
+    socket.once('close', () => upstream.sockets.delete(socket))
+    return socket
+  }
+
+  async #prove(target: Target): Promise<net.Socket> {
+    const { keys, clock, dialTimeoutMs: timeoutMs } = this.#options
+    try {
+      const proved = await dialProved(target, keys.bridgeKey(target.uid, target.incarnation), { clock, timeoutMs })
+      return proved.socket
+    } catch (error) {
+      if (error instanceof DialError && error.code === 'mismatch') this.#mismatched(target, error)
+      throw error
+    }
+  }
+
+  /** Something else sits at the tenant's address. Connections proved before may not be what they were either. */
+  #mismatched(target: Target, error: DialError): void {
+    this.#blocked += 1
+    const { uid, machine, incarnation } = target
+    this.#options.log.error({ uid, machine, incarnation, reason: error.message }, 'blocked: not the tenant’s machine')
+    this.#cut(target)
+  }
+}
