@@ -30,6 +30,13 @@ function answerProblem(context: Context, problem: Problem, requestId: string): v
   context.type = 'application/problem+json'
 }
 
+/** No route took the request, or none takes its method; the Allow header has been set then. */
+function nothingServed({ status, path, method }: Context): void {
+  if (status === 404) throw new Problem(404, 'not-found', `There is nothing at ${path}.`)
+  if (status === 405 || status === 501)
+    throw new Problem(405, 'method-not-allowed', `${method} is not known at ${path}.`)
+}
+
 /** Every answer has an id, and every error is a problem. */
 function outermost({ clock, log }: ApiOptions): Middleware {
   return async (context, next) => {
@@ -38,8 +45,7 @@ function outermost({ clock, log }: ApiOptions): Middleware {
     context.set({ 'X-Request-Id': requestId, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache' })
     try {
       await next()
-      if (context.status === 404 && !context.body)
-        throw new Problem(404, 'not-found', `There is nothing at ${context.path}.`)
+      if (!context.body) nothingServed(context)
     } catch (error) {
       const problem = asProblem(error)
       if (problem.status >= 500) log.error({ requestId, err: error, path: context.path }, 'a request failed')
@@ -107,13 +113,6 @@ export function apiApp(options: ApiOptions): Koa {
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())
-  for (const router of routers)
-    app.use(
-      router.allowedMethods({
-        throw: true,
-        methodNotAllowed: () => new Problem(405, 'method-not-allowed', 'This method is not known here.'),
-        notImplemented: () => new Problem(405, 'method-not-allowed', 'This method is not known here.'),
-      }),
-    )
+  for (const router of routers) app.use(router.allowedMethods())
   return app
 }

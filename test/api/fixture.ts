@@ -1,0 +1,67 @@
+// The API over a real store in a folder of its own.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { startApi } from '../../src/api/server.ts'
+import { readClasses } from '../../src/classes.ts'
+import { realClock } from '../../src/clock.ts'
+import { openStore } from '../../src/store/open.ts'
+import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
+import { ask, type Answer, type Asked } from '../helpers/client.ts'
+
+export interface ApiUnderTest {
+  readonly url: string
+  readonly tenants: Tenants
+  /** What was logged, as text. */
+  readonly logged: string[]
+  /** With the admin's token. */
+  call(path: string, asked?: Asked): Promise<Answer>
+  putJson(name: string, document: unknown, headers?: Record<string, string>): Promise<Answer>
+  putYaml(name: string, text: string): Promise<Answer>
+}
+
+export const token = 'canary-token-0123456789'
+
+export async function startTestApi(t: ExecutionContext): Promise<ApiUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), 'moorage-api-'))
+  const store = await openStore({ uri: undefined, folder })
+  const tenants = tenantsIn(store.db)
+  const logged: string[] = []
+  const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
+  const api = await startApi({
+    host: '127.0.0.1',
+    port: 0,
+    tenants,
+    classes: readClasses(),
+    policy: { domain: 'example.com', certificates: 'wildcard' },
+    adminToken: token,
+    clock: realClock,
+    log: { info: log, warn: log, error: log },
+    jwks: () => ({ keys: [] }),
+    ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
+    wake: () => {},
+    preview: undefined,
+  })
+  t.teardown(async () => {
+    await api.close()
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const call = (path: string, asked: Asked = {}) =>
+    ask(`${api.url}${path}`, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } })
+  const put = (name: string, type: string, body: string, headers: Record<string, string> = {}) =>
+    call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
+  return {
+    url: api.url,
+    tenants,
+    logged,
+    call,
+    putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),
+    putYaml: (name, text) => put(name, 'application/yaml', text),
+  }
+}
+
+export function tenantDocument(name: string, spec: object = {}, labels: object = {}): object {
+  return { kind: 'Tenant', name, labels, spec }
+}
