@@ -11,15 +11,23 @@ import { volumeWire } from './volume-wire.ts'
 import type { Answer } from './call.ts'
 import type { World } from './world.ts'
 
+/** Oldest first. */
+const inOrder = <Each extends { readonly id: string; readonly createdAt: number }>(records: Each[]): Each[] =>
+  records.sort((one, other) => one.createdAt - other.createdAt || (one.id < other.id ? -1 : 1))
+
 /** Every object as on the wire, destroyed ones too, each with its app; and how often each action was called. */
 async function wholeState(world: World): Promise<Answer> {
   const { store } = world
   const calls = Object.fromEntries(routes.map(({ action }) => [action, store.calls().get(action) ?? 0]))
-  const machines = store.all('machine').map((machine) => ({ ...machineWire(world, machine), app_name: machine.app }))
-  const volumes = store
-    .all('volume')
-    .map(async (volume) => ({ ...(await volumeWire(world, volume)), app_name: volume.app }))
-  const certificates = store.all('certificate').map((certificate) => {
+  const machines = inOrder(store.all('machine')).map((machine) => ({
+    ...machineWire(world, machine),
+    app_name: machine.app,
+  }))
+  const volumes = inOrder(store.all('volume')).map(async (volume) => ({
+    ...(await volumeWire(world, volume)),
+    app_name: volume.app,
+  }))
+  const certificates = inOrder(store.all('certificate')).map((certificate) => {
     const wire = certificateWire(world, refresh(world, certificate))
     const gone = certificate.deletedAt === undefined ? {} : { status: 'destroyed' }
     return { ...wire, ...gone, app_name: certificate.app, created_at: time(certificate.createdAt) }

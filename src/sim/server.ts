@@ -170,6 +170,8 @@ export async function startSim(options: SimOptions): Promise<Sim> {
   const server = createServer((request, response) => void handle(world, limits, request, response))
   // A held wait or create is no idle connection.
   server.requestTimeout = 0
+  // Longer than any client keeps an idle connection, so that none is closed under a request.
+  server.keepAliveTimeout = 120_000
   try {
     const { bootstrapApp } = options
     if (bootstrapApp !== undefined && store.get('app', bootstrapApp.name) === undefined)

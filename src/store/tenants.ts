@@ -78,7 +78,14 @@ export function tenantsIn(db: Db): Tenants {
     },
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
-    change: (tenant, wish) => compareAndSet(collection, tenant, { ...wish }, { generation: 1, revision: 1 }),
+    // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt }) =>
+      compareAndSet(
+        collection,
+        tenant,
+        { labels, spec, entitlement, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) },
+        { generation: 1, revision: 1 },
+      ),
     saveStatus: (tenant, status: TenantStatus) => compareAndSet(collection, tenant, { status }, { revision: 1 }),
     watch: (sink) =>
       watchCollection(collection, {

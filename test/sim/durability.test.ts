@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { realClock } from '../../src/clock.ts'
 import { startSim } from '../../src/sim/server.ts'
-import { type Api, type Reply, caller, image, machine, mounted, slowWorld, until, world } from './fixture.ts'
+import { headOf, type Api, type Reply, caller, image, machine, mounted, slowWorld, until, world } from './fixture.ts'
 import { memoryGuests } from './memory-guests.ts'
 
 const path = '/apps/app/machines'
@@ -45,9 +45,9 @@ for (const [operation, during, after] of operations)
     if (operation === 'destroy') await settle(api('DELETE', `${path}/${id}?force=true`))
     else if (operation === 'update') await settle(api('POST', `${path}/${id}`, { config: { image } }))
     else await settle(api('POST', `${path}/${id}/${operation}`))
-    t.is((await api('GET', '/_sim/state')).body.machines[0].state, during)
+    t.is((await api('GET', '/_sim/state')).body.machines[0]?.state, during)
     const second = await again()
-    t.is((await second.api('GET', '/_sim/state')).body.machines[0].state, during)
+    t.is((await second.api('GET', '/_sim/state')).body.machines[0]?.state, during)
     t.is((await settle(second.api('GET', `${path}/${id}/wait?state=${after}`))).status, 200)
     t.is(guests.up.has(id), after === 'started' || after === 'suspended')
   })
@@ -56,10 +56,10 @@ test('a restart in the middle of a create finishes it, for a caller who has to l
   const { api, clock, settle, again } = await slowWorld(t)
   const lost = t.throwsAsync(api('POST', path, { name: 'mid', config: { image } }))
   await clock.advance(1_000)
-  t.is((await api('GET', '/_sim/state')).body.machines[0].state, 'creating')
+  t.is((await api('GET', '/_sim/state')).body.machines[0]?.state, 'creating')
   const second = await again()
   await lost
-  const [found] = (await settle(second.api('GET', path))).body
+  const found = headOf((await settle(second.api('GET', path))).body)
   t.is(found.name, 'mid')
   t.is((await settle(second.api('GET', `${path}/${found.id}/wait`))).status, 200)
 })
@@ -197,7 +197,7 @@ test('kill -9 in the middle of a create: the machine is there and gets started',
   await kill(first.child)
   await lost
   const second = await spawnSim(t, data, '0.1')
-  const [found] = (await second.api('GET', path)).body
+  const found = headOf((await second.api('GET', path)).body)
   t.is((await until(second.api, found.id, 'started')).name, 'mid')
 })
 

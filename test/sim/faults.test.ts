@@ -1,6 +1,6 @@
 // Faults: each kind does what it says, to what it matches, as often as it says, and survives a restart.
 import test from 'ava'
-import { image, machine, mounted, slowWorld, until, world } from './fixture.ts'
+import { headOf, image, machine, mounted, slowWorld, until, world } from './fixture.ts'
 
 const path = '/apps/app/machines'
 const create = (name: string) => ['POST', path, { name, config: { image } }] as const
@@ -11,7 +11,7 @@ test('status answers instead of doing, as often as it says', async (t) => {
   t.is((await api('POST', '/_sim/faults', rule)).status, 201)
   t.is((await api(...create('good'))).status, 200)
   t.is((await api(...create('bad-1'))).status, 500)
-  t.is((await api('GET', '/_sim/faults')).body[0].count, 1)
+  t.is((await api('GET', '/_sim/faults')).body[0]?.count, 1)
   t.is((await api(...create('bad-1'))).status, 500)
   t.is((await api(...create('bad-1'))).status, 200)
   t.deepEqual((await api('GET', '/_sim/faults')).body, [])
@@ -24,7 +24,7 @@ test('a lost reply has its effect, a call lost before has none', async (t) => {
   const { api } = await world(t)
   await api('POST', '/_sim/faults', { kind: 'lostReply', action: 'machineCreate', count: 1 })
   await t.throwsAsync(api(...create('there')))
-  const [made] = (await api('GET', path)).body
+  const made = headOf((await api('GET', path)).body)
   t.is(made.name, 'there')
   await api('POST', '/_sim/faults', { kind: 'lostBefore', action: 'machineDelete', count: 1 })
   await t.throwsAsync(api('DELETE', `${path}/${made.id}?force=true`))
@@ -54,7 +54,7 @@ test('lists can be empty or partial while a GET by id tells the truth', async (t
   await api('POST', '/_sim/faults', { kind: 'partialList', count: 1 })
   const some = (await api('GET', path)).body.length
   t.true(some > 0 && some < 12)
-  t.is((await api('GET', `${path}/${made[0].id}`)).status, 200)
+  t.is((await api('GET', `${path}/${made[0]?.id}`)).status, 200)
 })
 
 test('a list that lags misses what is new and shows what is gone', async (t) => {
@@ -68,7 +68,7 @@ test('a list that lags misses what is new and shows what is gone', async (t) => 
   t.is((await list()).length, 1)
   await settle(api('DELETE', `${path}/${id}?force=true`))
   await settle(api('GET', `${path}/${id}/wait?state=destroyed`))
-  t.is((await list())[0].state, 'started')
+  t.is((await list())[0]?.state, 'started')
   t.is((await settle(api('GET', `${path}/${id}`))).body.state, 'destroyed')
   await clock.advance(31_000)
   t.deepEqual(await list(), [])
@@ -111,7 +111,7 @@ test('a host that is down hides the config, refuses changes and silences the gue
   t.false('config' in seen)
   t.is((await api('POST', `${path}/${one.id}/stop`)).status, 503)
   t.is((await api('POST', `${path}/${one.id}/exec`, { command: ['true'] })).status, 503)
-  t.is((await api('GET', '/apps/app/volumes')).body[0].host_status, 'unreachable')
+  t.is((await api('GET', '/apps/app/volumes')).body[0]?.host_status, 'unreachable')
   t.is((await api('DELETE', '/_sim/faults')).status, 204)
   t.false(guests.up.get(one.id)?.suspended)
   t.is((await api('GET', `${path}/${one.id}`)).body.host_status, 'ok')
@@ -135,7 +135,7 @@ test('a migration keeps the machine and changes its address and its volume', asy
   const moved = await until(api, one.id, 'started')
   t.is(moved.id, one.id)
   t.not(moved.private_ip, one.private_ip)
-  const mount = moved.config.mounts[0]
+  const mount = headOf(moved.config.mounts)
   t.not(mount.volume, volume.id)
   t.is((await api('GET', `/apps/app/volumes/${mount.volume}`)).body.attached_machine_id, one.id)
   t.is((await api('GET', `/apps/app/volumes/${volume.id}`)).body.state, 'pending_destroy')
@@ -172,7 +172,7 @@ test('a rule that makes no sense is refused with the reason, and rules outlive a
   await here.api('POST', '/_sim/faults', { kind: 'status', status: 418, action: 'machineList' })
   const { api } = await here.again()
   t.is((await api('GET', path)).status, 418)
-  const [{ id }] = (await api('GET', '/_sim/faults')).body
+  const { id } = headOf((await api('GET', '/_sim/faults')).body)
   t.is((await api('DELETE', `/_sim/faults/${id}`)).status, 204)
   t.is((await api('GET', path)).status, 200)
 })

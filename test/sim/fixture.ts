@@ -9,12 +9,39 @@ import { type Sim, type SimOptions, startSim } from '../../src/sim/server.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { type MemoryGuests, memoryGuests } from './memory-guests.ts'
 
-/** An answer, read. Tests look into bodies freely. */
+type Words = 'id' | 'name' | 'state' | 'status' | 'error' | 'message' | 'region' | 'instance_id' | 'private_ip' | 'type'
+type MoreWords =
+  'nonce' | 'image' | 'volume' | 'previous_state' | 'event_id' | 'digest' | 'ip' | 'hostname' | 'app_name'
+type Texts = 'warning' | 'next_cursor' | 'attached_machine_id' | 'rate_limited_until' | 'version' | 'token' | 'Region'
+type Numbers = 'size_gb' | 'blocks' | 'block_size' | 'blocks_free' | 'bytes_used' | 'expires_at' | 'count' | 'hits'
+type MoreNumbers = 'exit_code' | 'total_count' | 'total_apps' | 'machineList' | 'machineDelete'
+type Flags = 'cordoned' | 'requested_stop' | 'shared'
+type Parts = 'config' | 'mounts' | 'metadata' | 'request' | 'exit_event' | 'events' | 'data' | 'lease' | 'dns_records'
+type MoreParts = 'machines' | 'volumes' | 'certificates' | 'calls' | 'issued' | 'apps' | 'secrets' | 'ips' | 'Regions'
+
+/**
+ * A body as a test reads it: an object with the fields that it expects, or a list of such. Whether they are there is what
+ * the test asserts.
+ */
+export type Body = readonly Body[] &
+  Readonly<Record<Words | MoreWords | Texts | 'code' | 'host_status', string>> &
+  Readonly<Record<Numbers | MoreNumbers, number>> &
+  Readonly<Record<Flags, boolean>> & { readonly [Part in Parts | MoreParts | 'tokens']: Body } & {
+    readonly org_slug: string
+  }
+
+/** An answer, read. */
 export interface Reply {
   readonly status: number
   readonly headers: Headers
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a test asserts what it reads
-  readonly body: any
+  readonly body: Body
+}
+
+/** The first of a list that is not empty. */
+export function headOf(list: Body): Body {
+  const [found] = list
+  if (found === undefined) throw new Error('the list is empty')
+  return found
 }
 
 export type Api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Reply>
@@ -29,7 +56,7 @@ export const caller =
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
+    return { status: response.status, headers: response.headers, body: JSON.parse(text === '' ? 'null' : text) as Body }
   }
 
 export interface World {
@@ -38,7 +65,7 @@ export interface World {
   readonly sim: Sim
   readonly api: Api
   /** Stops the simulator and starts it again on its folder; guests stay up. */
-  again(more?: Partial<SimOptions>): Promise<World>
+  readonly again: (more?: Partial<SimOptions>) => Promise<World>
 }
 
 async function startOn(t: ExecutionContext, folder: string, options: SimOptions, guests: MemoryGuests): Promise<World> {
@@ -54,7 +81,7 @@ async function startOn(t: ExecutionContext, folder: string, options: SimOptions,
     guests,
     sim,
     api: caller(sim.url),
-    async again(more) {
+    again: async (more) => {
       await close()
       return startOn(t, folder, { ...options, ...more }, guests)
     },
@@ -111,7 +138,7 @@ export const image = 'ghcr.io/openclaw/openclaw:latest'
 export const guest = { cpu_kind: 'shared', cpus: 1, memory_mb: 2048 }
 
 /** A machine that is `started` (without waits: wait is answered at once). */
-export async function machine(api: Api, name: string, config: Record<string, unknown> = {}): Promise<Reply['body']> {
+export async function machine(api: Api, name: string, config: Record<string, unknown> = {}): Promise<Body> {
   const made = await api('POST', '/apps/app/machines', { name, region: 'iad', config: { image, guest, ...config } })
   if (made.status !== 200) throw new Error(`${made.status} ${JSON.stringify(made.body)}`)
   await api('GET', `/apps/app/machines/${made.body.id}/wait?timeout=5`)
@@ -119,14 +146,14 @@ export async function machine(api: Api, name: string, config: Record<string, unk
 }
 
 /** A volume, and a machine that mounts it. */
-export async function mounted(api: Api, name: string): Promise<{ volume: Reply['body']; machine: Reply['body'] }> {
+export async function mounted(api: Api, name: string): Promise<{ volume: Body; machine: Body }> {
   const volume = await api('POST', '/apps/app/volumes', { name: name.replaceAll('-', '_'), region: 'iad', size_gb: 1 })
   const mounts = [{ volume: volume.body.id, path: '/data' }]
   return { volume: volume.body, machine: await machine(api, name, { mounts }) }
 }
 
 /** The machine once it rests in a state. */
-export async function until(api: Api, id: string, state: string): Promise<Reply['body']> {
+export async function until(api: Api, id: string, state: string): Promise<Body> {
   const reply = await api('GET', `/apps/app/machines/${id}/wait?state=${state}&timeout=5`)
   if (reply.status !== 200) throw new Error(`${reply.status} ${JSON.stringify(reply.body)}`)
   return (await api('GET', `/apps/app/machines/${id}`)).body

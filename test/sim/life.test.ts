@@ -139,10 +139,12 @@ test('a start cancels a suspend that is under way', async (t) => {
   const { id } = (await settle(api('POST', path, { name: 'turn', config: { image } }))).body
   await settle(api('GET', `${path}/${id}/wait`))
   const boots = guests.up.get(id)?.boots
+  await api('POST', '/_sim/faults', { kind: 'slowState', state: 'suspending', ms: 60_000 })
   await settle(api('POST', `${path}/${id}/suspend`))
   t.is((await settle(api('GET', `${path}/${id}`))).body.state, 'suspending')
   t.is((await settle(api('POST', `${path}/${id}/start`))).status, 200)
-  await clock.advance(10_000)
+  t.is((await settle(api('GET', `${path}/${id}/wait`))).status, 200)
+  await clock.advance(60_000)
   t.is((await settle(api('GET', `${path}/${id}`))).body.state, 'started')
   t.like(guests.up.get(id), { suspended: false, boots })
 })
@@ -151,6 +153,7 @@ test('while a started machine is replaced it reads stopped with an exit nobody a
   const { api, clock, settle } = await slowWorld(t)
   const { id } = (await settle(api('POST', path, { name: 'swap', config: { image } }))).body
   await settle(api('GET', `${path}/${id}/wait`))
+  await api('POST', '/_sim/faults', { kind: 'slowState', state: 'replacing', ms: 100_000 })
   await settle(api('POST', `${path}/${id}`, { config: { image } }))
   const concurrent = await settle(api('POST', `${path}/${id}`, { config: { image } }))
   t.is(concurrent.status, 409)
@@ -158,15 +161,15 @@ test('while a started machine is replaced it reads stopped with an exit nobody a
   const read = async () => (await settle(api('GET', `${path}/${id}`))).body
   let now = await read()
   for (let step = 0; step < 100 && now.state === 'replacing'; step++) {
-    await clock.advance(200)
+    await clock.advance(5_000)
     now = await read()
   }
   t.is(now.state, 'stopped')
-  t.false(now.events[0].request.exit_event.requested_stop)
+  t.false(now.events[0]?.request.exit_event.requested_stop)
   const early = await settle(api('POST', `${path}/${id}/start`))
   t.is(early.status, 412)
   t.is(early.body.error, 'failed_precondition: machine getting replaced, refusing to start')
-  await clock.advance(25_000)
+  t.is((await settle(api('GET', `${path}/${id}/wait`))).status, 200)
   now = await read()
   t.is(now.state, 'started')
   t.false(now.events.some((event: { type: string }) => event.type === 'exit'))

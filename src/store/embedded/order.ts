@@ -98,11 +98,11 @@ class KeyBytes {
     this.length = this.#buffer.writeUInt32BE(value >>> 0, this.length)
   }
 
-  /** IEEE bits, reordered: negatives inverted, positives with the sign bit set; NaN is all zeros, below -Infinity. */
+  /** IEEE bits, reordered: negatives inverted, others (-0 too) with the sign bit set; NaN is all zeros, below -Infinity. */
   double(value: number): void {
     this.#room(8)
     const start = this.length
-    this.length = this.#buffer.writeDoubleBE(value === 0 ? 0 : value, start)
+    this.length = this.#buffer.writeDoubleBE(value, start)
     if (Number.isNaN(value)) this.#buffer.fill(0, start, this.length)
     else if (value < 0) this.invert(start)
     else this.#buffer[start] = (this.#buffer[start] ?? 0) | 0x80

@@ -1,8 +1,7 @@
 // A query as a pull of rows: plan, match, sort, skip and limit. What find, update, delete and aggregate start from.
-import type { Doc } from './bson.ts'
+import { decode, type Doc, isDoc } from './bson.ts'
 import { CommandError, refused } from './errors.ts'
 import type { Filter } from './filter.ts'
-import { isDoc } from './bson.ts'
 import { type KeyField, keyFields, sortKey } from './keys.ts'
 import { matches } from './match.ts'
 import { planQuery } from './planner.ts'
@@ -97,29 +96,34 @@ function* match(scan: Scan, filter: Filter, deadline: Deadline): Generator<Row, 
 
 interface Keyed {
   readonly key: Uint8Array
-  readonly row: Row
+  readonly rid: number
+  readonly raw: Uint8Array
 }
 
 /** Keeps only the first `skip + limit`, cutting back whenever twice as many have gathered. Equal keys keep their order. */
-function sortRows(rows: Iterable<Row>, { sort, skip, limit }: Query): Row[] {
+function* sortRows(rows: Iterable<Row>, { sort, skip, limit }: Query): Generator<Row, undefined> {
   const wanted = limit === 0 ? Infinity : skip + limit
   let keyed: Keyed[] = []
   let bytes = 0
-  for (const row of rows) {
-    keyed.push({ key: sortKey(row.doc, sort), row })
-    bytes += row.raw.length
+  for (const { doc, rid, raw } of rows) {
+    keyed.push({ key: sortKey(doc, sort), rid, raw })
+    bytes += raw.length
     if (keyed.length >= Math.max(2 * wanted, 1000)) {
       keyed = inOrder(keyed).slice(0, wanted)
-      bytes = keyed.reduce((sum, { row: { raw } }) => sum + raw.length, 0)
+      bytes = keyed.reduce((sum, entry) => sum + entry.raw.length, 0)
     }
-    if (bytes > maxSortBytes) {
-      throw new CommandError(
-        'QueryExceededMemoryLimitNoDiskUseAllowed',
-        `Sort exceeded memory limit of ${maxSortBytes} bytes; add an index for this sort or a limit`,
-      )
-    }
+    if (bytes > maxSortBytes) throw tooMuchToSort()
   }
-  return inOrder(keyed).map(({ row }) => row)
+  // Decoded again one by one: decoded documents take several times the memory of their bytes.
+  for (const { rid, raw } of inOrder(keyed)) yield { rid, raw, doc: decode(raw) }
+  return undefined
+}
+
+function tooMuchToSort(): CommandError {
+  return new CommandError(
+    'QueryExceededMemoryLimitNoDiskUseAllowed',
+    `Sort exceeded memory limit of ${maxSortBytes} bytes; add an index for this sort or a limit`,
+  )
 }
 
 function inOrder(keyed: readonly Keyed[]): Keyed[] {

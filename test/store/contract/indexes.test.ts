@@ -91,6 +91,44 @@ contractTest('indexes change no result, with arrays either', async ({ t, coll })
   t.deepEqual(await results(), before)
 })
 
+contractTest('an index on two fields of an array answers for each field, not for pairs', async ({ t, coll }) => {
+  await coll.createIndex({ 'a.x': 1, 'a.y': 1 })
+  await coll.insertMany([
+    {
+      n: 1,
+      a: [
+        { x: 1, y: 3 },
+        { x: 0, y: 2 },
+      ],
+    },
+    { n: 2, a: [{ x: 1, y: 1 }] },
+  ])
+  const found = await coll.find({ 'a.x': 1, 'a.y': 2 }).toArray()
+  t.deepEqual(
+    found.map(({ n }) => n as number),
+    [1],
+  )
+})
+
+contractTest('an index serves only the orders that it has', async ({ t, coll }) => {
+  await coll.createIndex({ g: 1, n: 1 })
+  await coll.createIndex({ l: 1 })
+  await coll.insertMany([
+    { g: 2, n: 1, l: [3, 1] },
+    { g: 1, n: 2, l: [2] },
+    { g: 2, n: 3, l: [9, 0] },
+    { g: 1, n: 4, l: [4] },
+  ])
+  const order = async (filter: object, sort: Record<string, 1 | -1>) =>
+    (await coll.find(filter).sort(sort).toArray()).map(({ n }) => n as number)
+  t.deepEqual(await order({ g: { $in: [2, 1] } }, { n: 1 }), [1, 2, 3, 4])
+  t.deepEqual(await order({ g: { $in: [2, 1] } }, { n: -1 }), [4, 3, 2, 1])
+  t.deepEqual(await order({ g: { $gte: 0 } }, { g: 1, n: -1 }), [4, 2, 3, 1])
+  t.deepEqual(await order({ g: { $gte: 0 } }, { g: -1, n: -1 }), [3, 1, 4, 2])
+  t.deepEqual(await order({ g: 2 }, { g: -1, n: -1 }), [3, 1])
+  t.deepEqual(await order({ l: { $gte: 2 } }, { l: 1 }), [3, 1, 2, 4])
+})
+
 contractTest('drop takes the documents and the indexes with it', async ({ t, db, coll }) => {
   await coll.createIndex({ k: 1 }, { unique: true }, {})
   await coll.insertOne({ k: 1 })
