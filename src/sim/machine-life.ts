@@ -9,7 +9,8 @@ import type { EventRecord, MachineRecord, MachineState, PhaseKind } from './stat
 export interface Moment {
   readonly now: number
   ulid(): string
-  wait(wait: Wait, state: MachineState): number
+  /** `share` is the part of the wait that this stage takes. */
+  wait(wait: Wait, state: MachineState, share?: number): number
 }
 
 /** The operations that callers ask for. */
@@ -100,7 +101,7 @@ function starting(machine: MachineRecord, wait: Wait, share: number, moment: Mom
   const noted = withEvent(machine, { type: 'start', status: 'starting', source: 'user' }, moment)
   return enter(
     noted,
-    { kind: 'start', state: 'starting', ms: moment.wait(wait, 'starting') * share, launch: true },
+    { kind: 'start', state: 'starting', ms: moment.wait(wait, 'starting', share), launch: true },
     moment,
   )
 }
@@ -154,7 +155,7 @@ function updating(machine: MachineRecord, launch: boolean, moment: Moment): Mach
   const changed = { ...machine, memory: false, freshRoot: !keepRoot, restarts: [] }
   if (machine.state === 'started') {
     const noted = withEvent(changed, { type: 'update', status: 'replacing', source: 'user' }, moment)
-    const ms = moment.wait('replace', 'replacing') * 0.4
+    const ms = moment.wait('replace', 'replacing', 0.4)
     return enter(noted, { kind: 'replace', state: 'replacing', ms, launch }, moment)
   }
   const noted = withEvent(changed, { type: 'update', status: 'updating', source: 'user' }, moment)
@@ -166,7 +167,7 @@ export function finish(machine: MachineRecord, kind: PhaseKind, moment: Moment):
   const launch = machine.phase?.launch ?? false
   switch (kind) {
     case 'create': {
-      const ms = moment.wait('coldStart', 'created') * 0.75
+      const ms = moment.wait('coldStart', 'created', 0.75)
       return { ...enter(machine, { kind: 'prepare', state: 'created', ms, launch }, moment), steady: 'created' }
     }
     case 'prepare':
@@ -186,7 +187,7 @@ export function finish(machine: MachineRecord, kind: PhaseKind, moment: Moment):
       return launch ? starting(machine, 'start', 1, moment) : rest(machine, 'stopped', moment)
     case 'replace': {
       // Measured by others: a machine being replaced can read `stopped`, with an exit that nobody asked for.
-      const ms = moment.wait('replace', 'replacing') * 0.2
+      const ms = moment.wait('replace', 'replacing', 0.2)
       return enter(exit(machine, false, moment), { kind: 'swap', state: 'stopped', ms }, moment)
     }
     case 'swap': {

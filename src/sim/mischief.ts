@@ -16,10 +16,12 @@ const isMeant = (rule: FaultRecord, machine: MachineRecord): boolean =>
   (rule.nameContains === undefined || machine.name.includes(rule.nameContains)) &&
   (rule.state === undefined || rule.state === machine.state)
 
-async function crash(world: World, id: string): Promise<void> {
-  await world.runner.lane(id, () => world.guests.stop(id))
+async function crash(world: World, id: string): Promise<boolean> {
+  if (world.store.get('machine', id)?.state !== 'started') return false
+  await world.guests.stop(id)
   const machine = world.store.get('machine', id)
   if (machine?.state === 'started') world.runner.go(died(machine, momentFor(world, machine)))
+  return true
 }
 
 /** The volume's contents under a new id; the old one is kept in pending_destroy for a week, as after a migration. */
@@ -34,14 +36,13 @@ async function moveVolume(world: World, volume: VolumeRecord): Promise<VolumeRec
 }
 
 /** Fly's migrations keep the machine's id and change its address and its volume's id. */
-async function migrate(world: World, machine: MachineRecord): Promise<void> {
-  const { id, state } = machine
-  if (machine.phase !== undefined || (state !== 'started' && state !== 'stopped')) return
-  await world.runner.lane(id, () => world.guests.stop(id))
+async function migrate(world: World, id: string): Promise<boolean> {
+  const machine = world.store.get('machine', id)
+  if (machine?.phase !== undefined || (machine?.state !== 'started' && machine?.state !== 'stopped')) return false
+  await world.guests.stop(id)
   const volume = machine.volume === undefined ? undefined : world.store.get('volume', machine.volume)
   const moved = volume && (await moveVolume(world, volume))
-  const present = world.store.get('machine', id)
-  if (present?.phase !== undefined || present?.state !== state) return
+  const present = world.store.get('machine', id) ?? machine
   const mounts = present.config.mounts?.map((mount) => (moved === undefined ? mount : { ...mount, volume: moved.id }))
   const there: MachineRecord = {
     ...present,
@@ -50,16 +51,22 @@ async function migrate(world: World, machine: MachineRecord): Promise<void> {
     config: { ...present.config, mounts },
     updatedAt: world.clock.now(),
   }
-  world.runner.go(state === 'started' ? rebooted(there, momentFor(world, there)) : there, moved)
+  world.runner.go(present.state === 'started' ? rebooted(there, momentFor(world, there)) : there, moved)
+  return true
 }
 
-/** Carries out a rule of a kind that happens at once; the answer says how many machines it met. */
+/**
+ * Carries out a rule of a kind that happens at once; the answer says how many machines it met. Each one's turn is in its
+ * lane, so that nobody takes the missing guest for one that died by itself.
+ */
 export async function happen(world: World, rule: FaultRecord): Promise<number> {
-  const met = world.store.all('machine').filter((machine) => isMeant(rule, machine))
-  const some = met.filter(({ state }) => (rule.kind === 'crash' ? state === 'started' : state !== 'destroyed'))
-  const chosen = rule.count === undefined ? some : some.slice(0, rule.count)
-  for (const machine of chosen) await (rule.kind === 'crash' ? crash(world, machine.id) : migrate(world, machine))
-  return chosen.length
+  const deed = rule.kind === 'crash' ? crash : migrate
+  let met = 0
+  for (const machine of world.store.all('machine')) {
+    if (met === rule.count) break
+    if (isMeant(rule, machine) && (await world.runner.lane(machine.id, () => deed(world, machine.id)))) met++
+  }
+  return met
 }
 
 /** Does this rule happen at once, and not when something matches it? */

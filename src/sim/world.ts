@@ -47,8 +47,8 @@ export function momentFor(world: Pick<World, 'clock' | 'latency' | 'faults'>, ma
   return {
     now,
     ulid: () => ulid(bytesOf(world), now),
-    wait(wait, state) {
-      const ms = world.latency.draw(wait)
+    wait(wait, state, share = 1) {
+      const ms = world.latency.draw(wait) * share
       const slow = world.faults.take('slowState', { ...subjectOf(machine), state })
       return slow === undefined ? ms : (slow.ms ?? ms * (slow.factor ?? 10))
     },

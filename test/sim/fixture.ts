@@ -127,7 +127,7 @@ async function settleOn<Value>(clock: VirtualClock, promise: Promise<Value>): Pr
     () => true,
   )
   const end = clock.now() + 3_600_000
-  while (!(await Promise.race([settled, setTimeout(5, false)]))) {
+  while (!(await Promise.race([settled, setTimeout(15, false)]))) {
     if (clock.now() >= end) throw new Error('nothing settled within an hour of virtual time')
     await clock.advance(Math.max(0, (clock.next ?? clock.now()) - clock.now()))
   }

@@ -12,21 +12,21 @@ test('cold provisioning takes as long as the seed measured', async (t) => {
   const begun = clock.now()
   const volume = await settle(api('POST', '/apps/app/volumes', { name: 'data', region: 'iad', size_gb: 1 }))
   const volumeMs = clock.now() - begun
-  t.true(volumeMs >= 2_000 && volumeMs <= 3_200, `volume ${volumeMs}`)
+  t.true(volumeMs >= 2_000 && volumeMs <= 4_200, `volume ${volumeMs}`)
   const mounts = [{ volume: volume.body.id, path: '/data' }]
   const made = await settle(api('POST', path, { name: 'cold', config: { image, guest, mounts } }))
   const createMs = clock.now() - begun - volumeMs
-  t.true(createMs >= 5_000 && createMs <= 10_200, `create ${createMs}`)
+  t.true(createMs >= 5_000 && createMs <= 11_200, `create ${createMs}`)
   t.is(made.body.state, 'created')
   const waited = await settle(api('GET', `${path}/${made.body.id}/wait?state=started&timeout=60`))
   t.is(waited.status, 200)
   t.is(waited.body.state, 'started')
   const startMs = clock.now() - begun - volumeMs - createMs
-  t.true(startMs >= 10_000 && startMs <= 15_200, `start ${startMs}`)
+  t.true(startMs >= 10_000 && startMs <= 16_200, `start ${startMs}`)
   const before = clock.now()
   await settle(api('POST', `${path}/${made.body.id}/exec`, { command: ['sh', '-c', 'npx playwright install-deps'] }))
   const installMs = clock.now() - before
-  t.true(installMs >= 10_000 && installMs <= 15_200, `install ${installMs}`)
+  t.true(installMs >= 10_000 && installMs <= 16_200, `install ${installMs}`)
 })
 
 test('a machine reads creating, created, starting, started, and refuses a start on its way', async (t) => {
@@ -153,7 +153,7 @@ test('while a started machine is replaced it reads stopped with an exit nobody a
   const { api, clock, settle } = await slowWorld(t)
   const { id } = (await settle(api('POST', path, { name: 'swap', config: { image } }))).body
   await settle(api('GET', `${path}/${id}/wait`))
-  await api('POST', '/_sim/faults', { kind: 'slowState', state: 'replacing', ms: 100_000 })
+  await api('POST', '/_sim/faults', { kind: 'slowState', state: 'replacing', ms: 25_000 })
   await settle(api('POST', `${path}/${id}`, { config: { image } }))
   const concurrent = await settle(api('POST', `${path}/${id}`, { config: { image } }))
   t.is(concurrent.status, 409)
@@ -161,7 +161,7 @@ test('while a started machine is replaced it reads stopped with an exit nobody a
   const read = async () => (await settle(api('GET', `${path}/${id}`))).body
   let now = await read()
   for (let step = 0; step < 100 && now.state === 'replacing'; step++) {
-    await clock.advance(5_000)
+    await clock.advance(2_000)
     now = await read()
   }
   t.is(now.state, 'stopped')
