@@ -29,7 +29,7 @@ function trials({ api, proxyPort, tokenFile, domain }: Places): string {
     '\n  Try, in another terminal:\n',
     `    curl http://acme.${domain}:${proxyPort}/\n`,
     `    curl -H ${token} ${api}/v1/tenants/acme\n`,
-    `    curl -X PUT -H ${token} -H 'Content-Type: application/yaml' --data-binary @specs/examples/initech.yaml ${api}/v1/tenants/initech\n`,
+    `    sed s/suspended/running/ specs/examples/initech.yaml | curl -X PUT -H ${token} -H 'Content-Type: application/yaml' --data-binary @- ${api}/v1/tenants/initech\n`,
   ].join('')
 }
 
