@@ -27,6 +27,7 @@ export class Controller {
   readonly #queue: Queue
   #watch: { close(): Promise<void> } | undefined
   #fleet: Fleet = 'not asked'
+  #resyncing: Promise<void> | undefined
 
   constructor(ports: Ports, options: ControllerOptions) {
     this.#ports = ports
@@ -55,7 +56,19 @@ export class Controller {
    * Compares one list of the whole fleet with the last one, and looks at the tenants whose machines differ. When the list
    * begins to fail, or works again, every tenant is looked at, so that each says what is the matter.
    */
-  async resync(): Promise<void> {
+  resync(): Promise<void> {
+    // A list that hangs is waited for, not asked for again.
+    this.#resyncing ??= this.#compareFleet().finally(() => (this.#resyncing = undefined))
+    return this.#resyncing
+  }
+
+  /** Takes up nothing new and waits for the passes under way. */
+  async stop(): Promise<void> {
+    await this.#watch?.close()
+    await this.#queue.close()
+  }
+
+  async #compareFleet(): Promise<void> {
     const before = this.#fleet
     const seen = await this.#listFleet()
     this.#fleet = seen
@@ -65,12 +78,6 @@ export class Controller {
     }
     for (const uid of new Set([...seen.keys(), ...before.keys()]))
       if (seen.get(uid) !== before.get(uid)) this.#queue.add(uid, priorities.resync)
-  }
-
-  /** Takes up nothing new and waits for the passes under way. */
-  async stop(): Promise<void> {
-    await this.#watch?.close()
-    await this.#queue.close()
   }
 
   async #listFleet(): Promise<Fleet> {

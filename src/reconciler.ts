@@ -120,7 +120,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   })
   await held.start()
   await turn
-  const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect), { noOverlap: true })
+  const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
   return {
     ports,
     term: () => held.term,

@@ -81,8 +81,9 @@ async function run(): Promise<void> {
   process.on('SIGINT', () => stop(false))
   process.on('SIGUSR2', () => stop(true))
   if (process.send !== undefined) {
-    process.on('disconnect', () => stop(false))
-    if (!process.connected) stop(false)
+    // Whoever started this was killed: machines outlive a controller, on Fly too.
+    process.on('disconnect', () => stop(true))
+    if (!process.connected) stop(true)
   }
   process.stdout.write(`${JSON.stringify({ ready: true, url: sim.url, pid: process.pid })}\n`)
 }

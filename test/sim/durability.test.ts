@@ -201,17 +201,27 @@ test('kill -9 in the middle of a create: the machine is there and gets started',
   t.is((await until(second.api, found.id, 'started')).name, 'mid')
 })
 
-test('SIGTERM and a closed channel end the process and its machines', async (t) => {
-  for (const end of ['SIGTERM', 'channel'] as const) {
-    const data = await dataFolder(t)
-    const { child, api, said } = await spawnSim(t, data, '0')
-    await machine(api, 'up')
-    const exited = once(child, 'exit')
-    if (end === 'SIGTERM') child.kill('SIGTERM')
-    else child.disconnect()
-    t.deepEqual(await exited, [0, null], said())
-    t.true(await hostGone(data), end)
-  }
+test('SIGTERM ends the process and its machines', async (t) => {
+  const data = await dataFolder(t)
+  const { child, api, said } = await spawnSim(t, data, '0')
+  await machine(api, 'up')
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  t.deepEqual(await exited, [0, null], said())
+  t.true(await hostGone(data))
+})
+
+test('a closed channel ends the process; its machines go on, for whoever started it may have been killed', async (t) => {
+  const data = await dataFolder(t)
+  const first = await spawnSim(t, data, '0')
+  const { id } = await machine(first.api, 'up')
+  const exited = once(first.child, 'exit')
+  first.child.disconnect()
+  t.deepEqual(await exited, [0, null], first.said())
+  const host = await readFile(join(data, 'fly', 'guests', 'host.json'), 'utf8')
+  const second = await spawnSim(t, data, '0')
+  t.is((await second.api('GET', `${path}/${id}`)).body.state, 'started')
+  t.is(await readFile(join(data, 'fly', 'guests', 'host.json'), 'utf8'), host, 'the same host holds them')
 })
 
 test('wrong settings end the process with a sentence', async (t) => {

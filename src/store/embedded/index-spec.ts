@@ -1,9 +1,10 @@
 // The definition of an index: parsed from createIndexes, kept as the document that listIndexes shows.
 import { BSON } from 'mongodb'
-import { type Doc, encode, fieldOf, isDoc, numberOf, show } from './bson.ts'
+import { type Doc, fieldOf, isDoc, numberOf, show } from './bson.ts'
 import { CommandError, refused } from './errors.ts'
 import { type Clause, type Filter, parseFilter } from './filter.ts'
 import { type KeyField, keyFields } from './keys.ts'
+import { encodeValue } from './order.ts'
 
 export interface IndexSpec {
   readonly name: string
@@ -43,7 +44,7 @@ export function parseIndexSpec(document: Doc): IndexSpec {
 /** What two indexes must differ in to exist side by side: mongod's uniquely identifying options. */
 export function identityOf(spec: IndexSpec): string {
   const { key, partialFilterExpression } = spec.document
-  return Buffer.from(encode({ key, partialFilterExpression, unique: spec.unique })).toString('base64')
+  return Buffer.from(encodeValue([key, partialFilterExpression ?? null, spec.unique])).toString('base64')
 }
 
 function parseKey(key: Doc): KeyField[] {

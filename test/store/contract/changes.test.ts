@@ -44,6 +44,7 @@ contractTest('all kinds of change, in order', async ({ t, db, coll }) => {
   )
   await coll.updateOne({ _id: 1 as never }, { $set: { a: 2 } })
   await coll.replaceOne({ _id: 1 as never }, { z: 1 })
+  await coll.replaceOne({ _id: 1 as never }, { z: 1 })
   await coll.findOneAndUpdate({ _id: 2 as never }, { $set: { up: 1 } }, { upsert: true })
   await db.collection('elsewhere').insertOne({ noise: 1 })
   await coll.deleteOne({ _id: 1 as never })
@@ -72,7 +73,7 @@ contractTest('resumeAfter gives what came after, again and from another stream',
   await insertNumbers(coll, 10, 12)
   const token = events.at(-1)?._id
   for (const start of [{ resumeAfter: token }, { startAfter: token }]) {
-    const second = coll.watch([], { ...watchOptions, ...start })
+    const second = coll.watch([], { ...watchOptions, ...start, batchSize: 3 })
     const rest = await take(second, 8)
     t.deepEqual(
       rest.map((event) => brief(event)['key'] as number),

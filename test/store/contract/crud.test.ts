@@ -11,6 +11,8 @@ contractTest('insert, find, replace, delete', async ({ t, coll }) => {
   const replaced = await coll.replaceOne({ _id: insertedId }, { name: 'beta' })
   t.is(replaced.modifiedCount, 1)
   t.deepEqual(await coll.findOne({}), { _id: insertedId, name: 'beta' })
+  t.is((await coll.replaceOne({ _id: insertedId }, { name: 'beta' })).modifiedCount, 0)
+  t.deepEqual(Object.keys((await coll.findOne({})) ?? {}), ['_id', 'name'])
   t.is((await coll.deleteOne({ name: 'beta' })).deletedCount, 1)
   t.is(await coll.findOne({}), null)
 })
@@ -121,7 +123,7 @@ contractTest('update operators', async ({ t, coll }) => {
   t.deepEqual(await after({ l: [1, 2, 3] }, { $pull: { l: { $gte: 2 } } }), { l: [1] })
   t.deepEqual(await after({ l: [{ k: 1, m: 1 }, { k: 2 }] }, { $pull: { l: { k: 1 } } }), { l: [{ k: 2 }] })
   t.deepEqual(await after({ l: [1] }, { $addToSet: { l: { $each: [1, 2, 2] } } }), { l: [1, 2] })
-  t.deepEqual(await after({}, { $set: { z: 1, y: 1, x: 1 } }), { x: 1, y: 1, z: 1 })
+  t.deepEqual(Object.keys((await after({ b: 1 }, { $set: { z: 1, y: 1, x: 1 } })) as object), ['b', 'x', 'y', 'z'])
   const dated = (await after({}, { $currentDate: { at: true } })) as { at: Date }
   t.true(Math.abs(dated.at.getTime() - Date.now()) < 60_000)
 })
@@ -137,6 +139,7 @@ contractTest('updates that cannot be are refused with their code and change noth
     [{ $set: { 'l.x': 1 } }, 28],
     [{ $set: { a: 1 }, $unset: { a: '' } }, 40],
     [{ $set: { b: 1, 'b.c': 1 } }, 40],
+    [{ $set: { 'b.c': 1, b: 1 } }, 40],
     [{ $set: { _id: 2 } }, 66],
     [{ $push: { a: 1 } }, 2],
     [{ $addToSet: { a: 1 } }, 2],
@@ -167,6 +170,7 @@ contractTest('upserts take what the filter fixes', async ({ t, coll }) => {
   )
   t.is(second.upsertedCount, 0)
   t.deepEqual(await coll.findOne({}), { _id: 'x', a: { b: 1 }, c: 5, d: 3 } as never)
+  t.deepEqual(Object.keys((await coll.findOne({})) ?? {}), ['_id', 'a', 'c', 'd'])
   await coll.replaceOne({ name: 'new' }, { only: 1 }, { upsert: true })
   t.is(await coll.countDocuments({ name: 'new' }), 0)
   t.is(await coll.countDocuments({ only: 1 }), 1)
@@ -202,6 +206,15 @@ contractTest('counting and grouping', async ({ t, coll }) => {
     { _id: 'up', count: 2, sum: 5, least: 1, most: 4 },
     { _id: null, count: 1, sum: 8, least: 8, most: 8 },
   ])
+  const ends = [
+    { $sort: { n: 1 } },
+    { $group: { _id: null, first: { $first: '$n' }, last: { $last: '$n' }, states: { $sum: 0 } } },
+  ]
+  t.deepEqual(await coll.aggregate(ends).toArray(), [{ _id: null, first: 1, last: 8, states: 0 }])
+  const second = await coll
+    .aggregate([{ $sort: { n: -1 } }, { $skip: 1 }, { $limit: 1 }, { $project: { _id: 0 } }])
+    .toArray()
+  t.deepEqual(second, [{ s: 'up', n: 4 }])
   const counted = await coll.aggregate([{ $match: { n: { $gte: 2 } } }, { $count: 'total' }]).toArray()
   t.deepEqual(counted, [{ total: 3 }])
 })

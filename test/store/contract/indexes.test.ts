@@ -52,6 +52,7 @@ contractTest('createIndexes can be repeated, and conflicts are named', async ({ 
   t.is(await coll.createIndex(key), 'a_1_b_-1')
   t.is(await coll.createIndex(key), 'a_1_b_-1')
   t.is(await codeOf(coll.createIndex(key, { name: 'other' }, {})), 85)
+  t.is(await codeOf(coll.createIndex(key, { unique: true }, {})), 86)
   t.is(await codeOf(coll.createIndex({ c: 1 }, { name: 'a_1_b_-1' }, {})), 86)
   const found = await coll.indexes()
   t.deepEqual(

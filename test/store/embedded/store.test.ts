@@ -73,6 +73,30 @@ test('the writes of one turn share a commit, and none is answered before it', as
   t.is(batchOf(await ask(findAll)).length, 3)
 })
 
+test('an event is seen after its commit and not before', async (t) => {
+  const { store, ask } = await bench(t)
+  const start = store.oplog.last
+  const inserting = ask(insertOne({ _id: 1 }))
+  await Promise.resolve()
+  t.true(store.oplog.last > start)
+  t.deepEqual(store.oplog.after(start, 'db', 'c', 10), [])
+  await inserting
+  t.is(store.oplog.after(start, 'db', 'c', 10).length, 1)
+})
+
+test('batches end before a reply grows too large', async (t) => {
+  const { ask } = await bench(t)
+  const text = 'x'.repeat(7_000_000)
+  for (const _id of [1, 2, 3]) await ask(insertOne({ _id, text }))
+  const open = await ask(findAll)
+  t.is(batchOf(open).length, 2)
+  const rest = await ask({ getMore: (open['cursor'] as Doc)['id'], collection: 'c' })
+  t.deepEqual(
+    batchOf(rest).map(({ _id }) => _id as number),
+    [3],
+  )
+})
+
 test('a repeated write is answered from memory that outlives the server', async (t) => {
   const bench_ = await bench(t)
   const session = { lsid: { id: new BSON.UUID() }, txnNumber: BSON.Long.fromNumber(7) }

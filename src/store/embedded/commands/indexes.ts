@@ -42,7 +42,7 @@ function exists(collection: Collection, spec: IndexSpec): boolean {
         `An existing index has the same name as the requested index: ${spec.name}`,
       )
     }
-    if (!identical(namesake.document, spec.document) && namesake.expireAfterSeconds !== spec.expireAfterSeconds) {
+    if (namesake.expireAfterSeconds !== spec.expireAfterSeconds) {
       throw new CommandError(
         'IndexOptionsConflict',
         `An equivalent index already exists with the same name but different options: ${spec.name}`,
