@@ -1,9 +1,18 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
 
-/** A name is unique among tenants that are not purged, so that it can be used again after the purge. */
+/**
+ * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
+ * theirs. Tenants without domains stay out of that index: an empty list would count as a value that they all share.
+ */
 export async function applySchema(db: Db): Promise<void> {
-  await db
-    .collection('tenants')
-    .createIndex({ name: 1 }, { name: 'live_name', unique: true, partialFilterExpression: { purged: false } }, {})
+  const tenants = db.collection('tenants')
+  const live = { purged: false }
+  await tenants.createIndex({ name: 1 }, { name: 'live_name', unique: true, partialFilterExpression: live }, {})
+  const withDomains = { ...live, 'spec.domains.0': { $exists: true } }
+  await tenants.createIndex(
+    { 'spec.domains': 1 },
+    { name: 'live_domain', unique: true, partialFilterExpression: withDomains },
+    {},
+  )
 }

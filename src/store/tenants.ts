@@ -13,13 +13,16 @@ export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retry
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
-  /** Adds the tenant; `taken` when its name is in use. */
+  /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
   /** A page in the order of names, starting after `after`. */
   page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
   /** A tenant, other than `uid`, that already has one of these domains. */
   withDomain(domains: readonly string[], uid: string): Promise<Tenant | undefined>
-  /** Changes what is wanted (generation + 1); undefined when the tenant was written since it was read. */
+  /**
+   * Changes what is wanted (generation + 1); undefined when the tenant was written since it was read, or a domain of its has
+   * been taken: reading again tells which.
+   */
   change(tenant: Tenant, wish: TenantWish): Promise<Tenant | undefined>
 }
 
@@ -47,14 +50,19 @@ async function compareAndSet(
   return record === null ? undefined : fromRecord(record)
 }
 
-async function add(collection: Collection<TenantRecord>, { uid, ...rest }: Tenant): Promise<'added' | 'taken'> {
+/** The answer of a write, or `otherwise` where a unique index refused it. */
+async function unlessTaken<T, U>(write: Promise<T>, otherwise: U): Promise<T | U> {
   try {
-    await collection.insertOne({ _id: uid, ...rest, purged: false })
-    return 'added'
+    return await write
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === duplicateKey) return 'taken'
+    if (error instanceof MongoServerError && error.code === duplicateKey) return otherwise
     throw error
   }
+}
+
+async function add(collection: Collection<TenantRecord>, { uid, ...rest }: Tenant): Promise<'added' | 'taken'> {
+  const added = collection.insertOne({ _id: uid, ...rest, purged: false }).then(() => 'added' as const)
+  return unlessTaken(added, 'taken')
 }
 
 /** The tenants of a database. */
@@ -80,11 +88,14 @@ export function tenantsIn(db: Db): Tenants {
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
     change: (tenant, { labels, spec, entitlement, retryRequestedAt }) =>
-      compareAndSet(
-        collection,
-        tenant,
-        { labels, spec, entitlement, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) },
-        { generation: 1, revision: 1 },
+      unlessTaken(
+        compareAndSet(
+          collection,
+          tenant,
+          { labels, spec, entitlement, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) },
+          { generation: 1, revision: 1 },
+        ),
+        undefined,
       ),
     saveStatus: (tenant, status: TenantStatus) => compareAndSet(collection, tenant, { status }, { revision: 1 }),
     watch: (sink) =>

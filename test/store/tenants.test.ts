@@ -3,21 +3,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { MongoServerError, type Db } from 'mongodb'
 import type { Tenant } from '../../specs/tenant.ts'
 import { openStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { until } from '../helpers/processes.ts'
 import { tenantWith } from '../helpers/tenants.ts'
 
-async function tenants(t: ExecutionContext): Promise<Tenants> {
+async function database(t: ExecutionContext): Promise<Db> {
   const folder = await mkdtemp(join(tmpdir(), 'moorage-tenants-'))
   const store = await openStore({ uri: undefined, folder })
   t.teardown(async () => {
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  return tenantsIn(store.db)
+  return store.db
 }
+
+const tenants = async (t: ExecutionContext): Promise<Tenants> => tenantsIn(await database(t))
 
 const named = (name: string): Tenant => tenantWith({}, { name, uid: `uid-${name}` })
 
@@ -67,4 +70,59 @@ test('a watch tells every write from the moment it is open, in order', async (t)
   await watch.close()
   await store.add(named('after'))
   t.false(seen.some((entry) => entry.startsWith('after')))
+})
+
+test('a domain belongs to one tenant at a time, and tenants without domains do not meet', async (t) => {
+  const store = await tenants(t)
+  const withDomains = (name: string, domains: string[]): Tenant => {
+    const tenant = named(name)
+    return { ...tenant, spec: { ...tenant.spec, domains } }
+  }
+  t.is(await store.add(named('plain')), 'added')
+  t.is(await store.add(named('other')), 'added')
+  const race = await Promise.all(
+    ['a', 'b', 'c'].map((name) => store.add(withDomains(name, [`${name}.test`, 'one.test']))),
+  )
+  t.deepEqual(race.sort(), ['added', 'taken', 'taken'])
+  const plain = await store.byName('plain')
+  if (plain === undefined) throw new Error('it is not there')
+  t.is(await store.change(plain, { ...plain, spec: { ...plain.spec, domains: ['one.test'] } }), undefined)
+  t.like(await store.change(plain, { ...plain, spec: { ...plain.spec, domains: ['two.test'] } }), { generation: 2 })
+})
+
+/** The database of a server that has no change streams, as a standalone mongod. */
+function withoutStreams(db: Db): Db {
+  const refuse = () => Promise.reject(new MongoServerError({ message: 'needs a replica set', code: 40_573 }))
+  const stream = { tryNext: refuse, close: () => Promise.resolve() }
+  const collection = (name: string) =>
+    new Proxy(db.collection(name), {
+      get: (target, key) => {
+        if (key === 'watch') return () => stream
+        const value: unknown = Reflect.get(target, key, target)
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+  return { collection } as unknown as Db
+}
+
+test('where there are no change streams the watch compares revisions', async (t) => {
+  const db = await database(t)
+  const store = tenantsIn(withoutStreams(db))
+  await store.add(named('acme'))
+  const seen: string[] = []
+  const watch = await store.watch({
+    changed: ({ name, revision }) => seen.push(`${name} ${revision}`),
+    removed: (uid) => seen.push(`removed ${uid}`),
+    missed: () => t.fail(),
+  })
+  const tenant = await store.get('uid-acme')
+  if (tenant === undefined) throw new Error('it is not there')
+  await store.saveStatus(tenant, { ...tenant.status, effective: 'x' })
+  await store.add(named('globex'))
+  await until('both are told', 10_000, () => Promise.resolve(seen.length >= 2 ? true : undefined))
+  t.deepEqual(seen.sort(), ['acme 2', 'globex 1'])
+  await db.collection('tenants').deleteMany({})
+  await until('both are gone', 10_000, () => Promise.resolve(seen.length >= 4 ? true : undefined))
+  t.true(seen.includes('removed uid-acme'))
+  await watch.close()
 })
