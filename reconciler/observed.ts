@@ -1,23 +1,36 @@
 // Observed: what the cloud said in this pass, in our words. Never assumed, never stored whole.
 import type { Instant } from '../specs/clock.ts'
 
+/** States that Fly leaves by itself. `unknown` is a word of Fly's that we do not know: nothing is done about it. */
+const transientStates = [
+  'creating',
+  'created',
+  'starting',
+  'stopping',
+  'suspending',
+  'restarting',
+  'updating',
+  'replacing',
+  'launch_failed',
+  'destroying',
+  'unknown',
+] as const
+
+const restingStates = ['started', 'stopped', 'suspended', 'failed'] as const
+
+export type TransientState = (typeof transientStates)[number]
+
 /** Fly's machine states (docs: machines/machine-states), without the terminal ones, which count as absent. */
-export type MachineState =
-  | 'creating'
-  | 'created'
-  | 'starting'
-  | 'started'
-  | 'stopping'
-  | 'stopped'
-  | 'suspending'
-  | 'suspended'
-  | 'restarting'
-  | 'updating'
-  | 'replacing'
-  | 'failed'
-  | 'launch_failed'
-  | 'destroying'
-  | 'unknown'
+export type MachineState = TransientState | (typeof restingStates)[number]
+
+export function isTransient(state: MachineState): state is TransientState {
+  return transientStates.some((transient) => transient === state)
+}
+
+/** Fly's word as ours. */
+export function machineState(word: string): MachineState {
+  return [...restingStates, ...transientStates].find((state) => state === word) ?? 'unknown'
+}
 
 export interface ObservedMachine {
   readonly id: string

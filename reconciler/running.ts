@@ -1,8 +1,8 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
 import type { Decision, PlanInput } from './decision.ts'
-import type { ObservedMachine, ObservedVolume } from './observed.ts'
-import { act, poll, settle, stall } from './verdicts.ts'
+import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
+import { act, busy, poll, settle, stall } from './verdicts.ts'
 import { unresolvedCreate } from './intent.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
 
@@ -55,6 +55,7 @@ function machineFinding(input: PlanInput, machine: ObservedMachine, volume: Obse
       'HostUnreachable',
       `Fly cannot reach the host of machine ${machine.id}; its data is not touched.`,
     )
+  if (isTransient(machine.state)) return busy(input, machine)
   const drifted = machine.specHash !== input.wish.specHash
   switch (machine.state) {
     case 'started':
@@ -64,18 +65,6 @@ function machineFinding(input: PlanInput, machine: ObservedMachine, volume: Obse
       return drifted ? update(input, machine, volume) : act({ kind: 'startMachine', id: machine.id })
     case 'failed':
       return act({ kind: 'destroyMachine', id: machine.id })
-    case 'creating':
-    case 'created':
-    case 'starting':
-    case 'stopping':
-    case 'suspending':
-    case 'restarting':
-    case 'updating':
-    case 'replacing':
-    case 'launch_failed':
-    case 'destroying':
-    case 'unknown':
-      return poll(input, 'MachineBusy', `Machine ${machine.id} is ${machine.state}.`)
   }
 }
 

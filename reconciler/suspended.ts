@@ -1,8 +1,8 @@
 // The road to a suspended tenant: no compute, the volume stays. Pure.
 import type { Decision, PlanInput } from './decision.ts'
-import type { ObservedMachine } from './observed.ts'
+import { isTransient, type ObservedMachine } from './observed.ts'
 import { unresolvedCreate } from './intent.ts'
-import { act, poll, settle } from './verdicts.ts'
+import { act, busy, settle } from './verdicts.ts'
 import type { World } from './world.ts'
 
 /** Fly's suspend keeps memory up to 2 GB (docs: reference/suspend-resume); a larger machine is stopped. */
@@ -17,6 +17,7 @@ export function planSuspended(input: PlanInput, world: World): Decision {
   const { machine } = world
   if (machine === undefined)
     return unresolvedCreate(input, 'createVolume') ?? unresolvedCreate(input, 'createMachine') ?? settle(input)
+  if (isTransient(machine.state)) return busy(input, machine)
   switch (machine.state) {
     case 'started':
       return rest(input, machine)
@@ -24,17 +25,5 @@ export function planSuspended(input: PlanInput, world: World): Decision {
     case 'stopped':
     case 'failed':
       return settle(input)
-    case 'creating':
-    case 'created':
-    case 'starting':
-    case 'stopping':
-    case 'suspending':
-    case 'restarting':
-    case 'updating':
-    case 'replacing':
-    case 'launch_failed':
-    case 'destroying':
-    case 'unknown':
-      return poll(input, 'MachineBusy', `Machine ${machine.id} is ${machine.state}.`)
   }
 }

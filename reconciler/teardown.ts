@@ -1,11 +1,12 @@
 // The road to nothing but the retained volume. Every rung tolerates that the thing is already gone. Pure.
 import type { Decision, PlanInput } from './decision.ts'
-import type { ObservedMachine } from './observed.ts'
+import { isTransient, type ObservedMachine } from './observed.ts'
 import { unresolvedCreate } from './intent.ts'
-import { act, poll, settle } from './verdicts.ts'
+import { act, busy, settle } from './verdicts.ts'
 import type { World } from './world.ts'
 
 function machineDown(input: PlanInput, machine: ObservedMachine): Decision {
+  if (machine.state !== 'created' && isTransient(machine.state)) return busy(input, machine)
   switch (machine.state) {
     case 'started':
       return act({ kind: 'stopMachine', id: machine.id })
@@ -14,17 +15,6 @@ function machineDown(input: PlanInput, machine: ObservedMachine): Decision {
     case 'suspended':
     case 'failed':
       return act({ kind: 'destroyMachine', id: machine.id })
-    case 'creating':
-    case 'starting':
-    case 'stopping':
-    case 'suspending':
-    case 'restarting':
-    case 'updating':
-    case 'replacing':
-    case 'launch_failed':
-    case 'destroying':
-    case 'unknown':
-      return poll(input, 'MachineBusy', `Machine ${machine.id} is ${machine.state}.`)
   }
 }
 

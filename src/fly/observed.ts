@@ -1,30 +1,13 @@
 // From Fly's words to ours: what a machine or a volume on the wire means to the controller. Pure.
 import { metadataKeys } from '../../specs/names.ts'
-import type {
-  CertificateState,
-  MachineState,
-  ObservedMachine,
-  ObservedVolume,
-  VolumeState,
+import {
+  machineState,
+  type CertificateState,
+  type ObservedMachine,
+  type ObservedVolume,
+  type VolumeState,
 } from '../../reconciler/observed.ts'
 import type { Certificate, Machine, Volume } from './wire.ts'
-
-const machineStates = new Set<string>([
-  'creating',
-  'created',
-  'starting',
-  'started',
-  'stopping',
-  'stopped',
-  'suspending',
-  'suspended',
-  'restarting',
-  'updating',
-  'replacing',
-  'failed',
-  'launch_failed',
-  'destroying',
-] satisfies MachineState[])
 
 /** Ended for good: as absent as one that never was. */
 const endedStates = new Set(['destroyed', 'replaced', 'migrated'])
@@ -60,7 +43,7 @@ export function observedMachine(machine: Machine): ObservedMachine | undefined {
     name: machine.name,
     uid: metadata[metadataKeys.uid] ?? '',
     incarnation: Number(metadata[metadataKeys.incarnation] ?? 0),
-    state: machineStates.has(machine.state) ? (machine.state as MachineState) : 'unknown',
+    state: machineState(machine.state),
     version: machine.instance_id ?? '',
     region: machine.region,
     address: machine.private_ip ?? '',
