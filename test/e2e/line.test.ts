@@ -1,5 +1,5 @@
 // The main job end to end, as a user does it: processes, HTTP, WebSockets, and nothing else.
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { WebSocket } from 'ws'
@@ -68,6 +68,16 @@ test('a newcomer’s first minutes', (t) =>
       fly.certificates.map(({ hostname }) => hostname),
       ['*.localhost'],
     )
+
+    // No secret is in the log or in an answer.
+    const secrets = ['OPENCLAW_GATEWAY_TOKEN', 'MOORAGE_BRIDGE_KEY', 'KIWICLAW_PROXY_TOKEN'].map(
+      (key) => machine?.config.env[key] ?? t.fail(`${key} is not set`),
+    )
+    const written = await readFile(join(folder, 'moorage.log'), 'utf8')
+    const answered = (await api(moorage, '/v1/tenants')).text
+    t.true(written.length > 1_000)
+    for (const secret of [...secrets, moorage.token, (await readFile(join(folder, 'master-key'), 'utf8')).trim()])
+      t.false(`${written}${answered}${moorage.output()}`.includes(secret))
 
     // Unknown hosts, no token, a wrong token.
     t.is((await visit(moorage, 'nobody')).status, 404)
