@@ -22,8 +22,9 @@ function row(label: string, value: string | undefined): string {
   return value === undefined ? '' : `  ${styleText('bold', label.padEnd(13))}${value}\n`
 }
 
-function trials({ api, proxyPort, tokenFile, domain }: Places): string {
-  if (api === undefined || proxyPort === undefined) return ''
+/** The examples exist on the simulated Fly only. */
+function trials({ api, proxyPort, tokenFile, domain, simulated }: Places): string {
+  if (api === undefined || proxyPort === undefined || !simulated) return ''
   const token = `"Authorization: Bearer $(cat ${tokenFile})"`
   return [
     '\n  Try, in another terminal:\n',
