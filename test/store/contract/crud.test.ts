@@ -7,6 +7,7 @@ const contractTest = contract()
 contractTest('insert, find, replace, delete', async ({ t, coll }) => {
   const { insertedId } = await coll.insertOne({ name: 'acme', state: 'running' })
   t.true(insertedId instanceof ObjectId)
+  t.deepEqual(Object.keys((await coll.findOne({})) ?? {}), ['_id', 'name', 'state'])
   t.deepEqual(await coll.findOne({ name: 'acme' }), { _id: insertedId, name: 'acme', state: 'running' })
   const replaced = await coll.replaceOne({ _id: insertedId }, { name: 'beta' })
   t.is(replaced.modifiedCount, 1)
@@ -60,6 +61,7 @@ contractTest('filters', async ({ t, coll }) => {
     [{ tags: ['x'] }, [4]],
     [{ tags: { $size: 0 } }, [2]],
     [{ tags: { $all: ['y', 'x'] } }, [1]],
+    [{ tags: { $all: [] } }, []],
     [{ 'tags.1': 'y' }, [1]],
     [{ sub: { k: 1 } }, [1]],
     [{ sub: { k: 2 } }, []],
@@ -215,6 +217,8 @@ contractTest('counting and grouping', async ({ t, coll }) => {
     .aggregate([{ $sort: { n: -1 } }, { $skip: 1 }, { $limit: 1 }, { $project: { _id: 0 } }])
     .toArray()
   t.deepEqual(second, [{ s: 'up', n: 4 }])
+  const third = await coll.aggregate([{ $sort: { n: 1 } }, { $skip: 2 }, { $limit: 1 }]).toArray()
+  t.like(third, [{ s: 'up', n: 4 }])
   const counted = await coll.aggregate([{ $match: { n: { $gte: 2 } } }, { $count: 'total' }]).toArray()
   t.deepEqual(counted, [{ total: 3 }])
 })

@@ -38,9 +38,11 @@ contractTest('names like constructor and __proto__ are ordinary fields', async (
   ) as Document
   await coll.insertOne({ ...odd, labels: odd })
   await coll.updateOne({}, { $set: { seen: true } })
-  const { labels, seen } = ((await coll.findOne({})) ?? {}) as Document
+  await coll.updateOne({}, { $set: JSON.parse('{"other.__proto__": 1, "hasOwnProperty": 2}') as Document })
+  const { labels, seen, other } = ((await coll.findOne({})) ?? {}) as Document
   t.is(seen, true)
   t.is(JSON.stringify(labels), JSON.stringify(odd))
+  t.is(JSON.stringify(other), '{"__proto__":1}')
   t.is(await coll.countDocuments({ constructor: { $exists: true } }), 1)
   t.is(await coll.countDocuments({ toString: { $exists: true } }), 0)
 })
@@ -57,7 +59,8 @@ contractTest('$inc keeps the type, and widens an int only when it must', async (
     d: new Double(2),
     e: Long.fromNumber(2),
   })
-  await coll.updateOne({}, { $set: { e: Long.MAX_VALUE } })
+  await coll.updateOne({}, { $min: { a: new Double(2) }, $max: { d: new Int32(2) }, $set: { e: Long.MAX_VALUE } })
+  t.like(await coll.findOne({}, exact), { a: new Int32(2), d: new Double(2) })
   t.is(await codeOf(coll.updateOne({}, { $inc: { e: 1 } })), 2)
 })
 

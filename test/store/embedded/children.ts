@@ -17,7 +17,7 @@ export interface Child {
 
 export async function startChild(folder: string): Promise<Child> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'child.ts'), folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })

@@ -57,6 +57,7 @@ function batchOf(reply: Doc): Doc[] {
 
 const insertOne = (doc: Doc): Doc => ({ insert: 'c', documents: [doc] })
 const findAll = { find: 'c' }
+const changes = { aggregate: 'c', pipeline: [{ $changeStream: {} }] }
 
 test('the writes of one turn share a commit, and none is answered before it', async (t) => {
   const { store, ask } = await bench(t)
@@ -158,6 +159,14 @@ test('a failed command leaves nothing: no document, no collection, no index, no 
     { _id: 2, k: 5 },
   ])
   t.is(store.oplog.after(before, 'db', undefined, 100).length, 2)
+})
+
+test('a stream looks past all that does not match, however much it is', async (t) => {
+  const { ask } = await bench(t)
+  const { postBatchResumeToken: resumeAfter } = (await ask({ ...changes, cursor: {} }))['cursor'] as Doc
+  await ask({ insert: 'c', documents: Array.from({ length: 1200 }, (_, n) => ({ n })) })
+  const pipeline = [{ $changeStream: { resumeAfter } }, { $match: { 'fullDocument.n': 1199 } }]
+  t.like(batchOf(await ask({ aggregate: 'c', pipeline, cursor: {} })), [{ fullDocument: { n: 1199 } }])
 })
 
 test('trimmed history is an error that says so, not a gap', async (t) => {
