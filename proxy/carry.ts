@@ -49,6 +49,15 @@ export function reasonOf(failure: unknown): Reason {
 }
 
 /**
+ * Gives up on a request that has no answer yet, by a reset: an orderly end would only tell the gateway that the client has
+ * said all. (Once there is an answer, the connection may already carry another request.)
+ */
+export function abandon(upstream: ClientRequest): void {
+  upstream.socket?.resetAndDestroy()
+  upstream.destroy()
+}
+
+/**
  * Limits the wait for an answer's head. Bytes that still come from the client are progress: an upload may take its time.
  * `unheard`: it ended with neither answer nor error, which is what Node does with a 101 that nobody asked for.
  */
@@ -65,7 +74,8 @@ export function awaitHead(
     exchange.settle = clock.after(headTimeoutMs, () => {
       const { bytesRead } = request.socket
       if (bytesRead === seen) {
-        upstream.destroy(new HeadTimeout(headTimeoutMs))
+        exchange.failure ??= new HeadTimeout(headTimeoutMs)
+        abandon(upstream)
         return
       }
       seen = bytesRead

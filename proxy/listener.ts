@@ -66,7 +66,7 @@ export function listener(gate: Gate, log: ProxyLog): http.Server {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // An answer that has begun must not be followed by ours, and one still to come belongs to another request.
     const busy = [...(inProgress.get(socket) ?? [])]
-    const mute = busy.length > 1 || busy.some(({ headersSent }) => headersSent)
+    const mute = busy.some(({ headersSent, req }) => headersSent || req.complete)
     if (mute || error.code === 'ECONNRESET' || !socket.writable || !(socket instanceof net.Socket)) socket.destroy()
     else gate.unreadable(socket, parserReasons[error.code ?? ''] ?? 'bad-request')
   })

@@ -3,7 +3,7 @@
 import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware'
 import { STATUS_CODES, type ClientRequest, type IncomingMessage } from 'node:http'
 import net from 'node:net'
-import { awaitHead, passable, plainReason, type CarrierOptions } from './carry.ts'
+import { abandon, awaitHead, passable, plainReason, type CarrierOptions } from './carry.ts'
 import type { Exchange } from './exchange.ts'
 import { responseHeaders } from './headers.ts'
 import type { Answer } from './pages.ts'
@@ -26,6 +26,21 @@ export function writeAnswer(socket: net.Socket, { status, headers, body }: Answe
 /** Whether a request asks for a WebSocket; any other Upgrade (h2c) is ignored, as RFC 9110 7.8 allows. */
 export function isWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
   return method === 'GET' && httpVersion === '1.1' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * Notices that a client has gone, although nobody reads from it yet. What it sends early stays in the socket.
+ *
+ * @returns stops watching
+ */
+function watchForEnd(socket: net.Socket, gone: () => void): () => void {
+  // Node reports the end of a stream only to who reads it; an empty read does, without taking anything.
+  const look = () => {
+    if (socket.readableLength === 0) socket.read(0)
+  }
+  const stop = () => void socket.off('readable', look).off('end', gone).off('close', gone)
+  socket.on('readable', look).on('end', gone).on('close', gone)
+  return stop
 }
 
 export function createUpgrader(options: UpgraderOptions): Upgrader {
@@ -65,7 +80,11 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
     })
     upstream.on('response', (answer) => refusedByTenant(exchange, answer, client))
     upstream.on('upgrade', (answer, socket) => accepted(exchange, answer, client, socket))
-    client.once('close', () => upstream.destroy())
+    const stop = watchForEnd(client, () => {
+      client.destroy()
+      abandon(upstream)
+    })
+    upstream.once('close', stop)
   }
 
   const proxy = createProxyMiddleware({
@@ -86,7 +105,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
           socket.destroy()
           return
         }
-        exchange.failure = error
+        exchange.failure ??= error
         refuse(exchange, socket)
       },
     },

@@ -76,7 +76,7 @@ export class Upstreams {
   }
 
   #cut({ key }: Target): void {
-    for (const socket of this.#live.get(key)?.sockets ?? []) socket.destroy()
+    for (const socket of this.#live.get(key)?.sockets ?? []) socket.resetAndDestroy()
   }
 
   async #dial(name: string): Promise<net.Socket> {

@@ -2,11 +2,28 @@
 import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import type { z } from 'zod'
-import { check, parseYaml, type Parsed } from '../../specs/parse.ts'
+import { parseDocument, type Format } from './document.ts'
 import { invalid, Problem } from './problem.ts'
 
 const limitBytes = 1_048_576
-const deepest = 64
+
+function unsupported(detail: string): Problem {
+  const headers = { Accept: 'application/json, application/yaml' }
+  return new Problem(415, 'unsupported-media-type', detail, { headers })
+}
+
+/** A missing type is refused and not guessed: what is meant decides how numbers, keys and comments are read. */
+function formatOf(context: Context): Format {
+  const encoding = context.get('content-encoding')
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity')
+    throw unsupported(`Send the body as it is, without Content-Encoding ${encoding}.`)
+  const { charset } = context.request
+  if (charset !== '' && charset.toLowerCase() !== 'utf-8') throw unsupported('Send the body in UTF-8.')
+  const type = context.is('json', '+json', 'application/yaml', 'application/x-yaml', 'text/yaml', '+yaml')
+  if (type === false || type === null)
+    throw unsupported('Send application/json or application/yaml, and say which in Content-Type.')
+  return type.includes('json') ? 'json' : 'yaml'
+}
 
 async function bytesOf({ req }: Context): Promise<Buffer> {
   try {
@@ -23,57 +40,15 @@ function decode(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
+    if (!(error instanceof TypeError)) throw error
     throw new Problem(400, 'invalid', 'The body is not valid UTF-8.', { cause: error })
-  }
-}
-
-function depthOf(value: unknown, depth = 0): number {
-  if (depth > deepest || typeof value !== 'object' || value === null) return depth
-  return Math.max(depth, ...Object.values(value).map((inner) => depthOf(inner, depth + 1)))
-}
-
-/** Brackets that open inside each other, before any parser recurses into them; text in quotes may count too. */
-function checkNesting(text: string): void {
-  let depth = 0
-  for (const letter of text) {
-    if (letter === '{' || letter === '[') depth += 1
-    else if (letter === '}' || letter === ']') depth -= 1
-    if (depth > deepest * 4) throw new Problem(400, 'invalid', 'The document is nested too deeply.')
-  }
-}
-
-function fromJson<S extends z.ZodType>(text: string, schema: S): Parsed<z.infer<S>> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new Problem(400, 'invalid', `The body is not JSON: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    })
-  }
-  if (depthOf(value) > deepest) throw new Problem(400, 'invalid', 'The document is nested too deeply.')
-  return check(schema, value)
-}
-
-function fromYaml<S extends z.ZodType>(text: string, schema: S): Parsed<z.infer<S>> {
-  try {
-    return parseYaml(text, schema)
-  } catch (error) {
-    if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error
-    throw new Problem(400, 'invalid', 'The YAML cannot be read: too many aliases, or nested too deeply.', {
-      cause: error,
-    })
   }
 }
 
 /** The checked document of the request. Throws 400, 413 or 415. */
 export async function readDocument<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
-  const type = context.is('json', '+json', 'application/yaml', 'application/x-yaml', 'text/yaml', '+yaml')
-  if (type === false || type === null)
-    throw new Problem(415, 'unsupported-media-type', 'Send application/json or application/yaml, and say which.')
-  const text = decode(await bytesOf(context))
-  checkNesting(text)
-  const parsed = type.includes('json') ? fromJson(text, schema) : fromYaml(text, schema)
+  const format = formatOf(context)
+  const parsed = parseDocument(decode(await bytesOf(context)), format, schema)
   if (!parsed.ok) throw invalid(parsed.problems)
   return parsed.value
 }

@@ -32,7 +32,7 @@ export function checkPreconditions(
 ): void {
   const failed = (detail: string) =>
     new Problem(412, 'precondition-failed', detail, { headers: tenant === undefined ? {} : { ETag: etagOf(tenant) } })
-  if (headers.ifNoneMatch.trim() === '*' && tenant !== undefined) throw failed('the tenant exists already')
+  if (tenant !== undefined && notModified(headers.ifNoneMatch, tenant)) throw failed('the tenant exists already')
   if (headers.ifMatch === '') return
   if (tenant === undefined) throw failed('the tenant does not exist')
   const tags = tagsOf(headers.ifMatch)
@@ -40,7 +40,7 @@ export function checkPreconditions(
     throw failed(`the tenant has changed since: it is at generation ${tenant.generation} now`)
 }
 
-/** Whether the reader has this very answer already. */
+/** Whether If-None-Match names this very answer, or any: a reader has it already, a writer wanted it not to be there. */
 export function notModified(ifNoneMatch: string, tenant: Tenant): boolean {
   if (ifNoneMatch === '') return false
   const tags = tagsOf(ifNoneMatch)

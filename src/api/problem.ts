@@ -23,14 +23,21 @@ export const titles = {
   'too-large': 'The body is too large',
   'unsupported-media-type': 'The body is in a format that is not read here',
   unavailable: 'Something that the answer needs cannot be reached',
+  'not-ready': 'This process cannot serve yet',
   internal: 'Something went wrong here',
 } as const
 
 export type ProblemCode = keyof typeof titles
 
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(titles, text)
+}
+
 export interface ProblemDetails {
   readonly errors?: readonly FieldError[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Members of the body beside RFC 9457's own. */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }
 
@@ -54,17 +61,44 @@ function fieldError({ path, pointer, message, line, column }: FieldProblem): Fie
   return line === undefined || column === undefined ? error : { ...error, line, column }
 }
 
-/** The 400 for a document with wrong fields. */
-export function invalid(problems: readonly FieldProblem[]): Problem {
-  const errors = problems.map(fieldError)
-  const words = errors.map(({ path, detail }) => (path === '' ? `the document ${detail}` : `${path} ${detail}`))
-  return new Problem(400, 'invalid', words.join('; '), { errors })
+/** A document may break a rule in every one of its fields: the answer stays readable, and says how many it leaves out. */
+const mostErrors = 50
+const mostInWords = 5
+
+function inWords(errors: readonly FieldError[]): string {
+  const words = errors
+    .slice(0, mostInWords)
+    .map(({ path, detail }) => `${path === '' ? 'the document' : path} ${detail}`)
+  const more = errors.length - words.length
+  return more > 0 ? `${words.join('; ')}; and ${more} more` : words.join('; ')
 }
 
-/** The 400 for one wrong field that only a look at the present state shows. */
-export function wrongField(code: ProblemCode, status: number, path: string, detail: string): Problem {
-  const pointer = `/${path.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('.', '/')}`
-  return new Problem(status, code, `${path} ${detail}`, { errors: [{ path, pointer, detail }] })
+function wrongFields(status: number, code: ProblemCode, errors: readonly FieldError[]): Problem {
+  return new Problem(status, code, inWords(errors), { errors: errors.slice(0, mostErrors) })
+}
+
+/** The 400 for a document with wrong fields. */
+export function invalid(problems: readonly FieldProblem[]): Problem {
+  return wrongFields(400, 'invalid', problems.map(fieldError))
+}
+
+/** A rule that only a look at the present state shows to be broken. */
+export interface Violation {
+  readonly code: 'invalid' | 'immutable' | 'domain-taken'
+  /** As in `spec.domains[1]`. */
+  readonly path: string
+  readonly detail: string
+}
+
+/** The 400 (or 409, where nothing but somebody else is in the way) for broken rules; the code is theirs if they agree. */
+export function refused(violations: readonly Violation[]): Problem {
+  const [code = 'invalid', ...others] = new Set(violations.map((violation) => violation.code))
+  const errors = violations.map(({ path, detail }) => {
+    const pointer = `/${path.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('.', '/')}`
+    return { path, pointer, detail }
+  })
+  if (others.length > 0) return wrongFields(400, 'invalid', errors)
+  return wrongFields(code === 'domain-taken' ? 409 : 400, code, errors)
 }
 
 /** The body of the answer. */
@@ -78,5 +112,6 @@ export function problemBody(problem: Problem, requestId: string): object {
     instance: `urn:request:${requestId}`,
     code,
     ...(details.errors === undefined ? {} : { errors: details.errors }),
+    ...details.extra,
   }
 }

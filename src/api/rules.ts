@@ -3,7 +3,7 @@ import { resolveSpec, type ClassDocument } from '../../specs/class.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant, TenantSpec } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
-import { Problem, wrongField } from './problem.ts'
+import { Problem, refused, type Violation } from './problem.ts'
 
 export interface RuleContext {
   readonly tenants: Tenants
@@ -11,65 +11,68 @@ export interface RuleContext {
   readonly policy: CertificatePolicy
 }
 
-function checkClass({ classes }: RuleContext, spec: TenantSpec): ClassDocument {
-  const found = classes.get(spec.class)
-  if (found !== undefined) return found
+/** The class is one that exists. */
+function classRule({ classes }: RuleContext, spec: TenantSpec): Violation[] {
+  if (classes.has(spec.class)) return []
   const known = [...classes.keys()].sort().join(', ')
-  throw wrongField('invalid', 400, 'spec.class', `must be one of the classes that exist: ${known}`)
+  return [{ code: 'invalid', path: 'spec.class', detail: `must be one of the classes that exist: ${known}` }]
 }
 
 /** A host under the platform's own domain is some tenant's already, or could be: claiming it would be a takeover. */
-function checkOwnDomain({ policy }: RuleContext, spec: TenantSpec): void {
-  const index = spec.domains.findIndex((host) => host === policy.domain || host.endsWith(`.${policy.domain}`))
-  if (index >= 0)
-    throw wrongField(
-      'invalid',
-      400,
-      `spec.domains[${index}]`,
-      `must not lie under the platform's own domain ${policy.domain}`,
-    )
+function platformRule({ policy }: RuleContext, spec: TenantSpec): Violation[] {
+  const detail = `must not lie under the platform's own domain ${policy.domain}`
+  return spec.domains.flatMap((host, index) =>
+    host === policy.domain || host.endsWith(`.${policy.domain}`)
+      ? [{ code: 'invalid', path: `spec.domains[${index}]`, detail }]
+      : [],
+  )
 }
 
-async function checkTaken({ tenants }: RuleContext, spec: TenantSpec, uid: string): Promise<void> {
+/** A domain leads to one tenant; whose it is, is nobody else's business. */
+async function takenRule({ tenants }: RuleContext, spec: TenantSpec, uid: string): Promise<Violation[]> {
   const other = await tenants.withDomain(spec.domains, uid)
-  if (other === undefined) return
-  const index = spec.domains.findIndex((host) => other.spec.domains.includes(host))
-  throw wrongField('domain-taken', 409, `spec.domains[${Math.max(0, index)}]`, 'is in use already')
+  return spec.domains.flatMap((host, index) =>
+    other?.spec.domains.includes(host) === true
+      ? [{ code: 'domain-taken', path: `spec.domains[${index}]`, detail: 'is in use already' }]
+      : [],
+  )
 }
 
 function hasResources({ status }: Tenant): boolean {
   return status.volume !== undefined || status.machine !== undefined || status.intent !== undefined
 }
 
-/** A volume cannot change its region, and it only grows. */
-function checkImmutable({ classes }: RuleContext, spec: TenantSpec, wanted: ClassDocument, before: Tenant): void {
-  if (!hasResources(before)) return
-  if (spec.region !== before.spec.region)
-    throw wrongField('immutable', 400, 'spec.region', `cannot change: the tenant's data is in ${before.spec.region}`)
-  const beforeClass = classes.get(before.spec.class)
-  if (beforeClass === undefined) return
-  const { volumeSizeGb: now } = resolveSpec(before.spec, beforeClass.spec)
-  const { volumeSizeGb: next } = resolveSpec(spec, wanted.spec)
-  if (next < now)
-    throw wrongField(
-      'immutable',
-      400,
-      'spec.volume.sizeGb',
-      `must be at least ${now}: a volume grows and never shrinks`,
-    )
+function regionRule(spec: TenantSpec, before: Tenant): Violation[] {
+  if (spec.region === before.spec.region) return []
+  const detail = `cannot change: the tenant's data is in ${before.spec.region}`
+  return [{ code: 'immutable', path: 'spec.region', detail }]
 }
 
-/** Throws the Problem of the first rule that the spec breaks; `before` is the tenant as it is, if it is. */
+/** What the class gives counts as wished for: a smaller class shrinks as well as a smaller number. */
+function sizeRule({ classes }: RuleContext, spec: TenantSpec, before: Tenant): Violation[] {
+  const [was, wanted] = [classes.get(before.spec.class), classes.get(spec.class)]
+  if (was === undefined || wanted === undefined) return []
+  const { volumeSizeGb: now } = resolveSpec(before.spec, was.spec)
+  if (resolveSpec(spec, wanted.spec).volumeSizeGb >= now) return []
+  const detail = `must be at least ${now}: a volume grows and never shrinks`
+  return [{ code: 'immutable', path: 'spec.volume.sizeGb', detail }]
+}
+
+/** Throws a Problem with every rule that the spec breaks; `before` is the tenant as it is, if it is. */
 export async function checkRules(context: RuleContext, spec: TenantSpec, before: Tenant | undefined): Promise<void> {
-  const wanted = checkClass(context, spec)
-  checkOwnDomain(context, spec)
-  if (before !== undefined) checkImmutable(context, spec, wanted, before)
-  await checkTaken(context, spec, before?.uid ?? '')
+  const bound = before !== undefined && hasResources(before)
+  const violations = [
+    ...classRule(context, spec),
+    ...platformRule(context, spec),
+    ...(bound ? [...regionRule(spec, before), ...sizeRule(context, spec, before)] : []),
+    ...(await takenRule(context, spec, before?.uid ?? '')),
+  ]
+  if (violations.length > 0) throw refused(violations)
 }
 
 /** The name in the document is the one in the address. */
 export function checkName(name: string, inBody: string): void {
-  if (name !== inBody) throw wrongField('invalid', 400, 'name', `must be ${name}, as in the address`)
+  if (name !== inBody) throw refused([{ code: 'invalid', path: 'name', detail: `must be ${name}, as in the address` }])
 }
 
 export function notFound(name: string): Problem {

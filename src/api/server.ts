@@ -1,12 +1,14 @@
 // The REST API as a server of its own.
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ClassDocument } from '../../specs/class.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { apiApp } from './app.ts'
+import { Problem, problemBody } from './problem.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
@@ -29,7 +31,7 @@ export interface ApiOptions {
   readonly adminToken: string
   readonly clock: Clock
   readonly log: ApiLog
-  readonly jwks: () => object
+  readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
   readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
@@ -43,13 +45,63 @@ export interface RunningApi {
 
 const drainMs = 5_000
 
+/** A whole request may take `requestTimeout`, so a slow sender cannot hold a connection for ever. */
+const limits = {
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+}
+const mostConnections = 1_000
+
+/** What the HTTP parser refuses never becomes a request: it is answered on the bare socket. */
+function refuseBare(error: Error & { code?: string }, socket: Duplex, requestId: string): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, line, detail] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([431, 'Request Header Fields Too Large', 'The headers are too large.'] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ([408, 'Request Timeout', 'The request did not arrive in time.'] as const)
+        : ([400, 'Bad Request', 'The request is not HTTP.'] as const)
+  const body = JSON.stringify(problemBody(new Problem(status, 'bad-request', detail), requestId))
+  const head = [
+    `HTTP/1.1 ${status} ${line}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** Lets the requests that came finish for `drainMs`, then ends what is left. */
+function drain(server: Server, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(drainMs, () => server.closeAllConnections())
+    server.close(() => {
+      cancel()
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
 /** Starts listening. Rejects when the port is taken. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { host, port, clock } = options
   const callback = apiApp(options).callback()
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
+  const server = createServer(limits, (request, response) => {
+    // While draining, a connection goes with its last answer; it counts as idle only a turn later.
+    response.once('close', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
     void callback(request, response)
   })
+  server.maxConnections = mostConnections
+  server.on('clientError', (error, socket) => refuseBare(error, socket, Buffer.from(clock.bytes(12)).toString('hex')))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -58,14 +110,6 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     port: address.port,
-    close: () =>
-      new Promise((resolve) => {
-        const cancel = clock.after(drainMs, () => server.closeAllConnections())
-        server.close(() => {
-          cancel()
-          resolve()
-        })
-        server.closeIdleConnections()
-      }),
+    close: () => drain(server, clock),
   }
 }

@@ -2,6 +2,7 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { dnsLabel } from '../../specs/fields.ts'
 import { entitlement, tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import { readDocument } from './body.ts'
 import { etagOf, notModified } from './etag.ts'
@@ -25,9 +26,21 @@ export interface TenantRoutes extends WriteContext {
   readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
 }
 
+/** A cursor says after which name to go on; what it looks like is nobody's business. */
+const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
+
 const page = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  cursor: z.base64url().optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, 'must be a number from 1 to 500')
+    .transform(Number)
+    .pipe(z.int().min(1).max(500))
+    .default(100),
+  cursor: z
+    .string()
+    .transform((text) => Buffer.from(text, 'base64url').toString())
+    .refine((name) => dnsLabel.safeParse(name).success, 'must be the nextCursor of an earlier answer')
+    .optional(),
 })
 
 const preconditions = (context: Context): Preconditions => ({
@@ -51,13 +64,12 @@ async function list({ tenants }: TenantRoutes, context: Context): Promise<void> 
   const query = check(page, { ...context.query })
   if (!query.ok) throw invalid(query.problems)
   const { limit, cursor } = query.value
-  const after = cursor === undefined ? undefined : Buffer.from(cursor, 'base64url').toString()
-  const found = await tenants.page({ after, limit: limit + 1 })
+  const found = await tenants.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
   context.body = {
     items: items.map(tenantView),
-    ...(last === undefined ? {} : { nextCursor: Buffer.from(last).toString('base64url') }),
+    ...(last === undefined ? {} : { nextCursor: cursorOf(last) }),
   }
 }
 
@@ -79,7 +91,7 @@ async function retry(routes: TenantRoutes, context: Context, name: string): Prom
 
 /** The routes under /v1/tenants. */
 export function tenantRouter(routes: TenantRoutes): Router {
-  const router = new Router({ prefix: '/v1/tenants' })
+  const router = new Router({ prefix: '/v1/tenants', sensitive: true })
   const nameOf = (context: { readonly params: Record<string, string | undefined> }) => context.params['name'] ?? ''
   router.get('/', (context) => list(routes, context))
   router.get('/:name', async (context) => {
@@ -91,7 +103,7 @@ export function tenantRouter(routes: TenantRoutes): Router {
   router.delete('/:name', async (context) => {
     const tenant = await changeTenant(routes, nameOf(context), preconditions(context), withState('deleted'))
     routes.wake(tenant.uid)
-    answer(context, tenant, 202)
+    answer(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
   })
   router.put('/:name/entitlement', async (context) => {
     const wanted = await readDocument(context, entitlement)

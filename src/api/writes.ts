@@ -7,9 +7,12 @@ import { checkPreconditions } from './etag.ts'
 import { newTenant } from './new-tenant.ts'
 import { Problem } from './problem.ts'
 import { checkRules, notFound, type RuleContext } from './rules.ts'
+import type { Turnstile } from './turnstile.ts'
 
 export interface WriteContext extends RuleContext {
   readonly clock: Clock
+  /** No index keeps a domain with one tenant: who claims one checks and writes alone. */
+  readonly claim: Turnstile
 }
 
 export interface Preconditions {
@@ -48,22 +51,30 @@ function changes(tenant: Tenant, wish: TenantWish): boolean {
   return !isDeepStrictEqual(plain(wishOf(tenant)), plain(wish))
 }
 
+/** One try at applying; undefined when somebody else wrote first. */
+async function tryApply(
+  context: WriteContext,
+  document: TenantDocument,
+  when: Preconditions,
+): Promise<Written | undefined> {
+  const { tenants } = context
+  const before = await tenants.byName(document.name)
+  checkPreconditions(when, before)
+  await checkRules(context, document.spec, before)
+  if (before === undefined) {
+    const tenant = newTenant(document, context)
+    return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
+  }
+  const wish = { ...wishOf(before), labels: document.labels, spec: document.spec }
+  if (!changes(before, wish)) return { tenant: before, created: false }
+  const tenant = await tenants.change(before, wish)
+  return tenant === undefined ? undefined : { tenant, created: false }
+}
+
 /** Creates the tenant, or replaces what its admin owns of it; the same content again changes nothing. */
 export function applyTenant(context: WriteContext, document: TenantDocument, when: Preconditions): Promise<Written> {
-  const { tenants } = context
-  return settled(async () => {
-    const before = await tenants.byName(document.name)
-    checkPreconditions(when, before)
-    await checkRules(context, document.spec, before)
-    if (before === undefined) {
-      const tenant = newTenant(document, context)
-      return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
-    }
-    const wish = { ...wishOf(before), labels: document.labels, spec: document.spec }
-    if (!changes(before, wish)) return { tenant: before, created: false }
-    const tenant = await tenants.change(before, wish)
-    return tenant === undefined ? undefined : { tenant, created: false }
-  })
+  const apply = () => settled(() => tryApply(context, document, when))
+  return document.spec.domains.length > 0 ? context.claim(apply) : apply()
 }
 
 /** Changes one part of what is wanted of an existing tenant. Throws 404 when there is none. */

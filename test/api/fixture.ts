@@ -3,15 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { startApi } from '../../src/api/server.ts'
+import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
-import { openStore } from '../../src/store/open.ts'
+import type { Tenant } from '../../specs/tenant.ts'
+import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
 export interface ApiUnderTest {
   readonly url: string
+  readonly running: RunningApi
+  readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
   /** What was logged, as text. */
   readonly logged: string[]
@@ -23,13 +26,17 @@ export interface ApiUnderTest {
 
 export const token = 'canary-token-0123456789'
 
-export async function startTestApi(t: ExecutionContext): Promise<ApiUnderTest> {
+/** `alter` changes what the API is given, such as a store that fails. */
+export async function startTestApi(
+  t: ExecutionContext,
+  alter: (options: ApiOptions) => Partial<ApiOptions> = () => ({}),
+): Promise<ApiUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'moorage-api-'))
   const store = await openStore({ uri: undefined, folder })
   const tenants = tenantsIn(store.db)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
-  const api = await startApi({
+  const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,
     tenants,
@@ -42,7 +49,8 @@ export async function startTestApi(t: ExecutionContext): Promise<ApiUnderTest> {
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
     preview: undefined,
-  })
+  }
+  const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {
     await api.close()
     await store.close()
@@ -54,12 +62,21 @@ export async function startTestApi(t: ExecutionContext): Promise<ApiUnderTest> {
     call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
   return {
     url: api.url,
+    running: api,
+    store,
     tenants,
     logged,
     call,
     putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),
     putYaml: (name, text) => put(name, 'application/yaml', text),
   }
+}
+
+/** The tenant as it is stored; it must be there. */
+export async function stored(tenants: Tenants, name: string): Promise<Tenant> {
+  const tenant = await tenants.byName(name)
+  if (tenant === undefined) throw new Error(`${name} is not stored`)
+  return tenant
 }
 
 export function tenantDocument(name: string, spec: object = {}, labels: object = {}): object {
