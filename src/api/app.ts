@@ -6,7 +6,6 @@ import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantRouter } from './tenants.ts'
-import { turnstile } from './turnstile.ts'
 
 /** A client that goes away in the middle of an answer is no error of ours. */
 const clientGone = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'])
@@ -56,7 +55,7 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter({ ...options, claim: turnstile() })]
+  const routers = [platformRouter(options), tenantRouter(options)]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())
