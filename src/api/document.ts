@@ -20,16 +20,14 @@ const scalarMark = '\u001f'
 function excess(text: string, format: Format): string | undefined {
   // Each wrong escape costs the YAML parser an Error; JSON.parse stops at the first.
   if (format === 'yaml' && text.split('\\').length > mostTokens) return 'has too many escapes'
-  let [tokens, depth, aliases, scalar] = [0, 0, 0, false]
+  let [tokens, depth, scalar] = [0, 0, false]
   for (const token of new Lexer().lex(text)) {
     tokens += 1
     if (!scalar && (token === '{' || token === '[')) depth += 1
     if (!scalar && (token === '}' || token === ']')) depth = Math.max(0, depth - 1)
-    if (!scalar && token.startsWith('*')) aliases += 1
     scalar = token === scalarMark
     if (tokens > mostTokens) return 'has too many fields'
     if (depth > deepest) return 'is nested too deeply'
-    if (aliases > mostAliases) return 'has too many aliases'
   }
   return undefined
 }

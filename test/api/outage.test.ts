@@ -92,7 +92,7 @@ test('a race lost to the controller is read and checked again', async (t) => {
 })
 
 test('of many who claim one domain at the same moment one gets it', async (t) => {
-  // The look and the write lie far apart, so that every check is done before the first write unless they take turns.
+  // The look and the write lie far apart, so that every check is done before the first write.
   const api = await startTestApi(t, ({ tenants }) => ({
     tenants: {
       ...tenants,
