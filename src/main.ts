@@ -211,6 +211,9 @@ async function main(): Promise<void> {
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+  if (code === 'EADDRINUSE')
+    return `Moorage stopped: port ${port} is in use. Stop what uses it, or set MOORAGE_API_PORT, MOORAGE_PROXY_PORT or MOORAGE_FLY_PORT.`
   const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : ''
   return error instanceof ConfigError
     ? `Moorage cannot start:\n${error.message}`

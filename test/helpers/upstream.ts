@@ -40,6 +40,8 @@ export async function eventually(t: ExecutionContext, holds: () => boolean, what
 export interface Tenant {
   readonly uid: string
   readonly host: string
+  /** The bridge's. */
+  readonly port: number
   readonly gateway: http.Server
   /** Connections that the gateway has open. */
   readonly sockets: Set<net.Socket>
@@ -92,6 +94,7 @@ export async function startTenant(
   return {
     uid,
     host,
+    port,
     gateway,
     sockets,
     reached: () => reached,
