@@ -60,8 +60,8 @@ export function check<S extends z.ZodType>(
   return { ok: false, problems }
 }
 
-/** The place of the deepest node of `path` that the text has: a missing field is reported at its parent. */
-function locator(document: Document.Parsed, lines: LineCounter) {
+/** Finds the place of the deepest node of a path that the text has: a missing field is reported at its parent. */
+export function locator(document: Document.Parsed, lines: LineCounter) {
   return (path: Path): { line: number; col: number } | undefined => {
     for (let length = path.length; length >= 0; length -= 1) {
       const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Journal, JournalEntry } from '../reconciler/ports.ts'
 import { look } from '../reconciler/reconcile.ts'
+import { Fault } from '../specs/faults.ts'
 import { plan } from '../reconciler/plan.ts'
 import { startProxy } from '../proxy/server.ts'
 import { announce, stepPrinter } from './announce.ts'
@@ -93,7 +94,7 @@ async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
 }
 
 async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
-  if (running === undefined) throw new Error('this process does not run the reconciler')
+  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'plan' })
   const input = await look(running.ports, tenant)
   return plan(input)
 }
@@ -163,8 +164,14 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         wake: (uid) => reconciler?.wake(uid),
         preview: roles.has('reconciler') ? (tenant) => preview(reconciler, tenant) : undefined,
         ready: async () => {
-          await store.db.command({ ping: 1 })
-          return { ok: true, checks: { store: 'ok' } }
+          const answers = await store.db.command({ ping: 1 }).then(
+            () => true,
+            (error: unknown) => {
+              log.warn({ err: error }, 'the store does not answer')
+              return false
+            },
+          )
+          return { ok: answers, checks: { store: answers ? 'ok' : 'does not answer' } }
         },
       })
     : undefined

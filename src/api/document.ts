@@ -1,8 +1,8 @@
 // From the text of a body to a checked document. The text comes from outside, so its size and shape are bounded before
 // anything costly reads it: the YAML parser needs time in the square of a map's keys, and recurses with the nesting.
-import { Lexer, LineCounter, isNode, parseAllDocuments, type Document, type YAMLError } from 'yaml'
+import { Lexer, LineCounter, parseAllDocuments, type Document, type YAMLError } from 'yaml'
 import { z } from 'zod'
-import { check, type Parsed, type Problem } from '../../specs/parse.ts'
+import { check, type Parsed, type Problem, locator } from '../../specs/parse.ts'
 
 export type Format = 'json' | 'yaml'
 
@@ -133,17 +133,6 @@ function yamlValue(document: Document.Parsed): Parsed<unknown> {
 function syntaxErrors(document: Document.Parsed, format: Format): YAMLError[] {
   if (format === 'json') return document.errors.filter(({ code }) => code === 'DUPLICATE_KEY')
   return [...document.errors, ...document.warnings]
-}
-
-/** The place of the deepest part of `path` that the text has: a missing field is reported at its parent. */
-function locator(document: Document.Parsed, lines: LineCounter) {
-  return (path: readonly PropertyKey[]) => {
-    for (let length = path.length; length >= 0; length -= 1) {
-      const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
-      if (isNode(node) && node.range) return lines.linePos(node.range[0])
-    }
-    return undefined
-  }
 }
 
 /** The checked document, or everything that is wrong with it and where. Never throws for what the text holds. */
