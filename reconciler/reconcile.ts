@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
-import type { Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { Retry, Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute } from './execute.ts'
 import type { Observed } from './observed.ts'
@@ -38,15 +38,38 @@ function noteFor({ clock, journal }: Ports, tenant: Tenant) {
   }
 }
 
+interface Moment {
+  readonly now: Instant
+  readonly random: number
+}
+
+const moment = ({ clock }: Ports): Moment => ({ now: clock.now(), random: clock.random() })
+
 /** Records a failure and answers with the time of the next try. */
-async function fail(ports: Ports, tenant: Tenant, step: Step['kind'] | 'observe', fault: Fault): Promise<ComeBack> {
-  const at = { now: ports.clock.now(), random: ports.clock.random() }
-  const status = step === 'observe' ? statusBlind(tenant, fault, at) : statusFailed(tenant, step, fault, at)
-  noteFor(ports, tenant)('failed', step, fault.message)
-  const written = await save(ports, tenant, status)
-  if (written === undefined) return { at: at.now }
-  const { notBefore } = (step === 'observe' ? status.outage : status.retry) ?? {}
-  return { at: notBefore ?? at.now + ports.settings.resyncMs }
+async function fail(
+  ports: Ports,
+  tenant: Tenant,
+  what: {
+    readonly step: string
+    readonly fault: Fault
+    readonly status: TenantStatus
+    readonly retry: Retry | undefined
+  },
+): Promise<ComeBack> {
+  noteFor(ports, tenant)('failed', what.step, what.fault.message)
+  const written = await save(ports, tenant, what.status)
+  const now = ports.clock.now()
+  return { at: written === undefined ? now : (what.retry?.notBefore ?? now + ports.settings.resyncMs) }
+}
+
+function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
+  const status = statusBlind(tenant, wish.effective, fault, moment(ports))
+  return fail(ports, tenant, { step: 'observe', fault, status, retry: status.outage })
+}
+
+function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault): Promise<ComeBack> {
+  const status = statusFailed(tenant, step, fault, moment(ports))
+  return fail(ports, tenant, { step, fault, status, retry: status.retry })
 }
 
 async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
@@ -59,7 +82,7 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   try {
     status = statusDone(tenant.status, step, await execute(ports, tenant, wish, step))
   } catch (error) {
-    return fail(ports, tenant, step.kind, asFault(error))
+    return failStep(ports, tenant, step.kind, asFault(error))
   }
   note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
   await save(ports, tenant, status)
@@ -87,7 +110,7 @@ export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
   try {
     input = await look(ports, tenant, wish)
   } catch (error) {
-    return fail(ports, tenant, 'observe', asFault(error))
+    return failBlind(ports, tenant, wish, asFault(error))
   }
   const decision = plan(input)
   const written = await save(ports, tenant, statusSeen(input, decision))

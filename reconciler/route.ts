@@ -1,4 +1,5 @@
 // What the proxy is told: decided here, with everything else about a tenant's state. Pure.
+import type { EffectiveState } from '../specs/effective.ts'
 import type { ForwardRoute, Route } from '../specs/route.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { ObservedMachine } from './observed.ts'
@@ -37,11 +38,10 @@ function runningRoute(input: PlanInput, world: World, decision: Decision): Route
   return { kind: 'closed', reason: decision.kind === 'stalled' ? 'failed' : 'provisioning' }
 }
 
-/** The route that follows from what was observed and decided. */
-export function routeOf(input: PlanInput, world: World, decision: Decision): Route {
-  switch (input.wish.effective) {
-    case 'running':
-      return runningRoute(input, world, decision)
+type Resting = Exclude<EffectiveState, 'running'>
+
+function restingRoute(effective: Resting): Route {
+  switch (effective) {
     case 'deleted':
       return { kind: 'closed', reason: 'deleting' }
     case 'billing-suspended':
@@ -52,4 +52,16 @@ export function routeOf(input: PlanInput, world: World, decision: Decision): Rou
     case 'pool-warm':
       return { kind: 'closed', reason: 'provisioning' }
   }
+}
+
+/** The route that follows from what was observed and decided. */
+export function routeOf(input: PlanInput, world: World, decision: Decision): Route {
+  const { effective } = input.wish
+  return effective === 'running' ? runningRoute(input, world, decision) : restingRoute(effective)
+}
+
+/** The route while Fly cannot be asked: closing needs nobody's answer, and an open road stays open. */
+export function blindRoute(effective: EffectiveState, before: Route): Route {
+  if (effective !== 'running') return restingRoute(effective)
+  return before.kind === 'forward' ? before : { kind: 'closed', reason: 'provisioning' }
 }

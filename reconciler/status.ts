@@ -1,6 +1,7 @@
 // The tenant's status after a look, after a step, after a failure. Pure; the store decides whether it may be written.
 import { stateConditions, type Statement } from '../specs/conditions.ts'
 import type { Instant } from '../specs/clock.ts'
+import type { EffectiveState } from '../specs/effective.ts'
 import type { Fault } from '../specs/faults.ts'
 import type { Intent, MachineRecord, Retry, Tenant, TenantStatus, VolumeRecord } from '../specs/tenant.ts'
 import { nextTry } from './backoff.ts'
@@ -8,7 +9,7 @@ import type { Decision, PlanInput } from './decision.ts'
 import type { Created } from './execute.ts'
 import { absenceProved } from './intent.ts'
 import type { ObservedMachine } from './observed.ts'
-import { routeOf } from './route.ts'
+import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
 import type { Step } from './step.ts'
 import { surveyWorld, type World } from './world.ts'
@@ -117,10 +118,11 @@ function failure(before: Retry | undefined, step: string, fault: Fault, generati
   return { step, attempts, notBefore, generation, reason: fault.rule.reason, message: fault.message }
 }
 
-/** The status after Fly could not be asked: nothing is known anew, so nothing else changes. */
-export function statusBlind(tenant: Tenant, fault: Fault, at: Moment): TenantStatus {
+/** The status after Fly could not be asked: nothing is known anew, but a road that is not wanted is closed all the same. */
+export function statusBlind(tenant: Tenant, effective: EffectiveState, fault: Fault, at: Moment): TenantStatus {
   const outage = failure(tenant.status.outage, 'observe', fault, tenant.generation, at)
-  return { ...tenant.status, ...withFailure(tenant, outage, at.now), outage }
+  const route = blindRoute(effective, tenant.status.route)
+  return { ...tenant.status, ...withFailure(tenant, outage, at.now), effective, route, outage }
 }
 
 /** The status after a step failed. */

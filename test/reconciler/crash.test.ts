@@ -195,6 +195,22 @@ test('a fault is said in a condition with the time of the next try, keeps the ro
   t.is(outside.tenant.status.outage, undefined)
 })
 
+test('a road that is not wanted any more is closed although Fly cannot be asked, and the wish is not called done', async (t) => {
+  const outside = await upTo('provision')
+  await converge(outside)
+  outside.trip = (call) => {
+    if (!call.startsWith('store')) throw new Fault('unavailable', 'Fly could not be reached.', { call })
+  }
+  want(outside, { entitlement: { state: 'suspended' } })
+  await reconcile(portsOver(outside), uid)
+  t.deepEqual(outside.tenant.status.route, { kind: 'closed', reason: 'billing' })
+  t.true(outside.tenant.status.observedGeneration < outside.tenant.generation)
+  outside.trip = () => {}
+  await outside.clock.advance(20_000)
+  await converge(outside)
+  assertEnd(outside, 'suspend', 'after the outage')
+})
+
 test('a refusal that only a person can mend stalls, and a new spec is tried at once', async (t) => {
   const outside = await upTo('provision')
   let refused = 0
