@@ -12,8 +12,6 @@ import { Upstreams, type UpstreamOptions } from './upstream.ts'
 
 export interface GateOptions extends Omit<RoadOptions, 'lookup'>, UpstreamOptions {
   readonly headTimeoutMs: number
-  /** How long a WebSocket's gateway may take nothing of what waits for it. */
-  readonly stallMs: number
 }
 
 export interface ProxyStats {
@@ -56,7 +54,7 @@ export class Gate {
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs, stallMs } = options
+    const { clock, log, headTimeoutMs } = options
     const upstreams = new Upstreams(options)
     this.#upstreams = upstreams
     this.#log = log
@@ -81,7 +79,6 @@ export class Gate {
       upstreams,
       clock,
       headTimeoutMs,
-      stallMs,
       refuse: (exchange, socket) => this.#refuse(exchange, this.#reasonOf(exchange), socket),
     })
   }

@@ -3,11 +3,9 @@ import Koa from 'koa'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../specs/clock.ts'
 import type { Gate } from './gate.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
-import { endWhenStalled } from './stall.ts'
 import { isWebSocket } from './upgrade.ts'
 import { keepAliveMs } from './upstream.ts'
 
@@ -19,13 +17,6 @@ const checkEveryMs = 5_000
 const parserReasons: Readonly<Record<string, Reason>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
   HPE_HEADER_OVERFLOW: 'headers-too-large',
-}
-
-export interface ListenerOptions {
-  readonly log: ProxyLog
-  readonly clock: Clock
-  /** How long a client may take nothing of what is there for it. */
-  readonly stallMs: number
 }
 
 function koa(gate: Gate, log: ProxyLog) {
@@ -40,7 +31,7 @@ function koa(gate: Gate, log: ProxyLog) {
 }
 
 /** An unlistening server whose traffic goes through the gate. */
-export function listener(gate: Gate, { log, clock, stallMs }: ListenerOptions): http.Server {
+export function listener(gate: Gate, log: ProxyLog): http.Server {
   const inProgress = new WeakMap<Duplex, Set<ServerResponse>>()
   const server = http.createServer({
     // Two Hosts, no Host and doubtful framing are the gate's to refuse, with a page that carries an id.
@@ -63,7 +54,6 @@ export function listener(gate: Gate, { log, clock, stallMs }: ListenerOptions): 
     response.once('close', () => open.delete(response))
     void answer(request, response)
   }
-  server.on('connection', (socket) => endWhenStalled(socket, clock, stallMs))
   server.on('request', take)
   server.on('checkContinue', take)
   server.on('upgrade', (request, socket, head) => {

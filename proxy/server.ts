@@ -25,8 +25,6 @@ export interface ProxyOptions {
   readonly headTimeoutMs?: number
   /** How long an unused connection to a machine is kept; 30 s by default. */
   readonly idleMs?: number
-  /** How long a peer may take nothing of what waits for it before it is cut off; 2 min by default. */
-  readonly stallMs?: number
   /** How long `close` lets requests finish; 5 s by default. */
   readonly graceMs?: number
 }
@@ -56,7 +54,6 @@ function listening(server: http.Server, port: number, host: string): Promise<num
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { clock, log, routes, host } = options
-  const stallMs = options.stallMs ?? 120_000
   const gate = new Gate({
     keys: options.keys,
     clock,
@@ -67,10 +64,9 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     dialTimeoutMs: options.dialTimeoutMs ?? 5_000,
     headTimeoutMs: options.headTimeoutMs ?? 300_000,
     idleMs: options.idleMs ?? 30_000,
-    stallMs,
   })
   const following = await routes.follow(gate.table)
-  const server = listener(gate, { log, clock, stallMs })
+  const server = listener(gate, log)
   const port = await listening(server, options.port, host).catch(async (error: unknown) => {
     await following.close()
     gate.close()

@@ -7,11 +7,9 @@ import { abandon, awaitHead, passable, plainReason, type CarrierOptions } from '
 import type { Exchange } from './exchange.ts'
 import { responseHeaders } from './headers.ts'
 import type { Answer } from './pages.ts'
-import { endWhenStalled } from './stall.ts'
 import { tie } from './tunnel.ts'
 
 export interface UpgraderOptions extends Pick<CarrierOptions, 'upstreams' | 'clock' | 'headTimeoutMs'> {
-  readonly stallMs: number
   /** Answers on a socket that got no answer from the tenant. */
   readonly refuse: (exchange: Exchange, socket: net.Socket) => void
 }
@@ -69,7 +67,6 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
     exchange.status = 101
     answer.headers = { ...responseHeaders(answer.headers, exchange.id), connection: 'Upgrade', upgrade: 'websocket' }
     tie(client, upstream, clock)
-    endWhenStalled(upstream, clock, options.stallMs)
   }
 
   const started = (upstream: ClientRequest, request: IncomingMessage, client: net.Socket) => {

@@ -40,8 +40,6 @@ export async function eventually(t: ExecutionContext, holds: () => boolean, what
 export interface Tenant {
   readonly uid: string
   readonly host: string
-  /** The bridge's. */
-  readonly port: number
   readonly gateway: http.Server
   /** Connections that the gateway has open. */
   readonly sockets: Set<net.Socket>
@@ -94,7 +92,6 @@ export async function startTenant(
   return {
     uid,
     host,
-    port,
     gateway,
     sockets,
     reached: () => reached,

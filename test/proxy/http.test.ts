@@ -194,55 +194,6 @@ test('a GET that meets a connection closed meanwhile is sent again, a POST is no
   t.is((await ask(proxy, acme.host, '/', { method: 'POST', body: 'x' })).status, 502)
 })
 
-test('a connection that was new and is reset is not tried again', async (t) => {
-  let asked = 0
-  const acme = await startTenant(
-    t,
-    'acme',
-    (socket: net.Socket) =>
-      void socket.once('data', () => {
-        asked += 1
-        socket.resetAndDestroy()
-      }),
-    { raw: true },
-  )
-  const { proxy } = await startStage(t, [acme.route()])
-  t.is((await ask(proxy, acme.host)).status, 502)
-  t.is(asked, 1)
-  t.is(proxy.stats().repeated, 0)
-})
-
-test('a connection in use is not idle', async (t) => {
-  const acme = await startTenant(t, 'acme', (_request: IncomingMessage, response: ServerResponse) => {
-    setTimeout(() => response.end('ok'), 200)
-  })
-  const { proxy } = await startStage(t, [acme.route()], { idleMs: 80 })
-  t.is((await ask(proxy, acme.host)).body, 'ok')
-  t.is((await ask(proxy, acme.host)).body, 'ok')
-  t.is(acme.reached(), 1)
-})
-
-test('a connection that the gateway will close soon is not used again', async (t) => {
-  const acme = await startTenant(t, 'acme', (_request: IncomingMessage, response: ServerResponse) => {
-    response.setHeader('keep-alive', 'timeout=1')
-    response.end()
-  })
-  const { proxy } = await startStage(t, [acme.route()])
-  await ask(proxy, acme.host)
-  await ask(proxy, acme.host)
-  t.is(acme.reached(), 2)
-})
-
-test('a client that takes nothing is cut off, and the tenant is free of it', async (t) => {
-  const acme = await startTenant(t, 'acme', (_request: IncomingMessage, response: ServerResponse) => {
-    response.end(Buffer.alloc(30_000_000))
-  })
-  const { proxy } = await startStage(t, [acme.route()], { stallMs: 100 })
-  const answer = await open(proxy, acme.host, '/')
-  answer.on('error', () => undefined).pause()
-  await eventually(t, () => proxy.stats().inFlight + acme.sockets.size === 0, 'nothing is held')
-})
-
 test('a kept connection is let go when it has been idle', async (t) => {
   const acme = await startTenant(t, 'acme', (_request: IncomingMessage, response: ServerResponse) => response.end())
   const { proxy } = await startStage(t, [acme.route()], { idleMs: 80 })
