@@ -27,6 +27,8 @@ export interface MachineInput {
     readonly incarnation: number
     readonly tenant: string
     readonly term: number
+    /** The tenant's spec as metadata (specs/record.ts). */
+    readonly record: string
   }
   readonly secrets: {
     readonly gatewayToken: string
@@ -96,16 +98,25 @@ function owned(input: MachineInput): Omit<FlyMachineConfig, 'metadata'> {
   }
 }
 
-function metadata(input: MachineInput): Record<string, string> {
+/** The metadata that follows from the wish alone: where a live machine's differs, it is written in place. */
+export function wantedMetadata(input: MachineInput): Record<string, string> {
   const { identity } = input
   return {
     [metadataKeys.environment]: identity.environment,
     [metadataKeys.uid]: identity.uid,
-    [metadataKeys.incarnation]: String(identity.incarnation),
     [metadataKeys.tenant]: identity.tenant,
     [metadataKeys.specHash]: specHash(input),
     [metadataKeys.hashVersion]: String(HASH_VERSION),
-    [metadataKeys.term]: String(identity.term),
+    [metadataKeys.record]: identity.record,
+  }
+}
+
+function metadata(input: MachineInput): Record<string, string> {
+  const { incarnation, term } = input.identity
+  return {
+    ...wantedMetadata(input),
+    [metadataKeys.incarnation]: String(incarnation),
+    [metadataKeys.term]: String(term),
   }
 }
 
@@ -128,7 +139,7 @@ function anonymous(input: MachineInput): MachineInput {
   return {
     ...input,
     volumeId: '',
-    identity: { ...input.identity, incarnation: 0, tenant: '', term: 0 },
+    identity: { ...input.identity, incarnation: 0, tenant: '', term: 0, record: '' },
     secrets: { gatewayToken: '', bridgeKey: new Uint8Array(), llmToken: '' },
   }
 }
@@ -140,4 +151,81 @@ function anonymous(input: MachineInput): MachineInput {
 export function specHash(input: MachineInput): string {
   const wish = { version: HASH_VERSION, wish: owned(anonymous(input)) } satisfies Json
   return createHash('sha256').update(canonical(wish)).digest('hex')
+}
+
+/** The environment variables that are ours; others' stay, and ours that are not wanted any more go. */
+export const OWNED_ENV = [
+  'OPENCLAW_GATEWAY_TOKEN',
+  'OPENCLAW_STATE_DIR',
+  'OPENCLAW_CONFIG_B64',
+  'PLAYWRIGHT_BROWSERS_PATH',
+  'KIWICLAW_PROXY_TOKEN',
+  'MOORAGE_UID',
+  'MOORAGE_INCARNATION',
+  'MOORAGE_BRIDGE',
+  'MOORAGE_BRIDGE_KEY',
+  'MOORAGE_HEAP_MB',
+] as const
+
+const secretEnv: readonly string[] = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN', 'MOORAGE_BRIDGE_KEY']
+const ownEnv: readonly string[] = ['MOORAGE_UID', 'MOORAGE_INCARNATION']
+
+/** A machine's config as Fly shows it: everything may be missing. */
+export interface LiveConfig {
+  readonly image?: string | null | undefined
+  readonly env?: Readonly<Record<string, string>> | null | undefined
+  readonly init?: { readonly exec?: readonly string[] | null | undefined } | null | undefined
+  readonly guest?:
+    | {
+        readonly cpu_kind?: string | null | undefined
+        readonly cpus?: number | null | undefined
+        readonly memory_mb?: number | null | undefined
+      }
+    | null
+    | undefined
+}
+
+/**
+ * The hash of what a live machine really runs, over the fields that Fly gives back as they were sent: image, size, command
+ * and our environment, with a secret counting as present or absent. It finds what was changed behind our back, where the
+ * metadata still says that all is well.
+ */
+export function contentHash(config: LiveConfig): string {
+  const env = Object.fromEntries(
+    OWNED_ENV.filter((key) => !ownEnv.includes(key)).map((key) => {
+      const value = config.env?.[key]
+      return [key, value === undefined ? null : secretEnv.includes(key) ? 'set' : value]
+    }),
+  )
+  const { cpu_kind = null, cpus = null, memory_mb = null } = config.guest ?? {}
+  const content = {
+    image: config.image ?? null,
+    env,
+    exec: config.init?.exec ?? null,
+    guest: { cpu_kind, cpus, memory_mb },
+  }
+  return createHash('sha256').update(canonical(content)).digest('hex')
+}
+
+/**
+ * The wanted config laid over the live one: our fields replace theirs, and whatever others have set (environment, files,
+ * metadata, fields that we do not know) stays. Ours that are not wanted any more go.
+ */
+export function mergedConfig(live: object, wanted: FlyMachineConfig): object {
+  const { env, files, metadata } = live as {
+    readonly env?: Readonly<Record<string, string>> | null
+    readonly files?: readonly { readonly guest_path?: string }[] | null
+    readonly metadata?: Readonly<Record<string, string>> | null
+  }
+  const owned: readonly string[] = OWNED_ENV
+  const theirEnv = Object.fromEntries(Object.entries(env ?? {}).filter(([key]) => !owned.includes(key)))
+  const ourPaths = wanted.files.map(({ guest_path: path }) => path)
+  const theirFiles = (files ?? []).filter(({ guest_path: path }) => path === undefined || !ourPaths.includes(path))
+  return {
+    ...live,
+    ...wanted,
+    env: { ...theirEnv, ...wanted.env },
+    files: [...theirFiles, ...wanted.files],
+    metadata: { ...metadata, ...wanted.metadata },
+  }
 }

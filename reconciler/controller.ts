@@ -1,5 +1,6 @@
 // The controller: turns changes, timers and resyncs into passes, one per tenant at a time, and isolates their failures.
 import { Fault } from '../specs/faults.ts'
+import type { FleetReading } from './observed.ts'
 import type { Ports } from './ports.ts'
 import { Queue } from './queue.ts'
 import { reconcile } from './reconcile.ts'
@@ -7,8 +8,13 @@ import { reconcile } from './reconcile.ts'
 /** Each tenant's machine in one line, as the last list had it. */
 type Fleet = ReadonlyMap<string, string> | 'not asked' | 'unreachable'
 
+/** Work on the whole fleet after each complete reading: doubts about lists, orphans, rollouts. */
+export type Sweep = (reading: FleetReading) => Promise<void>
+
 export interface ControllerOptions {
   readonly workers: number
+  /** In this order; a failing one is a defect and does not keep the next from running. */
+  readonly sweeps?: readonly Sweep[]
 }
 
 /** Who goes first when there is more to do than workers. */
@@ -19,18 +25,27 @@ function spread(delayMs: number, random: number): number {
   return delayMs < 60_000 ? delayMs : delayMs * (0.9 + random / 5)
 }
 
+function fleetLines({ machines }: FleetReading): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>()
+  for (const { uid, id, state, version } of machines)
+    lines.set(uid, `${lines.get(uid) ?? ''} ${id} ${state} ${version}`)
+  return lines
+}
+
 /** After a defect of ours, the same tenant is not looked at again at once. */
 const defectDelayMs = 30_000
 
 export class Controller {
   readonly #ports: Ports
   readonly #queue: Queue
+  readonly #sweeps: readonly Sweep[]
   #watch: { close(): Promise<void> } | undefined
   #fleet: Fleet = 'not asked'
   #resyncing: Promise<void> | undefined
 
   constructor(ports: Ports, options: ControllerOptions) {
     this.#ports = ports
+    this.#sweeps = options.sweeps ?? []
     this.#queue = new Queue({ clock: ports.clock, workers: options.workers, work: (uid) => this.#pass(uid) })
   }
 
@@ -82,12 +97,22 @@ export class Controller {
 
   async #listFleet(): Promise<Fleet> {
     try {
-      const machines = await this.#ports.cloud.fleet()
-      return new Map(machines.map(({ uid, id, state, version }) => [uid, `${id} ${state} ${version}`]))
+      const reading = await this.#ports.cloud.fleet()
+      await this.#sweep(reading)
+      return fleetLines(reading)
     } catch (error) {
       if (error instanceof Fault) return 'unreachable'
       throw error
     }
+  }
+
+  async #sweep(reading: FleetReading): Promise<void> {
+    for (const sweep of this.#sweeps)
+      try {
+        await sweep(reading)
+      } catch (error) {
+        this.#ports.journal.defect('*', error)
+      }
   }
 
   async #enqueueAll(): Promise<void> {

@@ -4,6 +4,7 @@ import type { ResolvedSpec } from '../specs/class.ts'
 import type { Naming, WantedCertificate } from '../specs/names.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { EffectiveState } from '../specs/effective.ts'
+import type { FleetView } from './guards/view.ts'
 import type { Observed } from './observed.ts'
 import type { Step } from './step.ts'
 
@@ -22,8 +23,12 @@ export interface Wish {
   readonly effective: EffectiveState
   /** Undefined when the spec names a class that does not exist. */
   readonly resolved: ResolvedSpec | undefined
-  /** Of the machine's wanted configuration. */
+  /** Of the machine's wanted configuration, as its metadata records it. */
   readonly specHash: string
+  /** Of the part of it that can be read back from a live machine. */
+  readonly contentHash: string
+  /** The metadata that the machine is to carry, except what only its making knows (incarnation, term). */
+  readonly metadata: Readonly<Record<string, string>>
   readonly hosts: readonly string[]
   readonly certificates: readonly WantedCertificate[]
 }
@@ -39,12 +44,20 @@ export interface PlanSettings {
   readonly listLagMs: number
   /** The port of the bridge on a machine's private address. */
   readonly bridgePort: number
+  /** How long a deleted tenant's volume is retained before it is purged. */
+  readonly retainMs: number
+  /** How long a change that restarts a machine waits for the machine's next stop. */
+  readonly deferMs: number
+  /** How much of Fly's pace the cloud has: stuck limits and the like are multiplied by it. 1 on Fly. */
+  readonly scale: number
 }
 
 export interface PlanInput {
   readonly tenant: Tenant
   readonly wish: Wish
   readonly observed: Observed
+  /** What holds the whole fleet back. */
+  readonly fleet: FleetView
   readonly settings: PlanSettings
   readonly now: Instant
 }

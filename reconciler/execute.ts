@@ -53,7 +53,7 @@ async function createMachine(ports: Ports, tenant: Tenant, wish: Wish, step: Ste
 async function updateMachine(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'updateMachine'>) {
   const occasion = { volumeId: step.volume, incarnation: step.incarnation }
   const config = await wantedConfig(ports, tenant, resolvedOf(tenant, wish), occasion)
-  return { machine: await ports.cloud.updateMachine(step.id, step.version, config) }
+  return { machine: await ports.cloud.updateMachine(step.id, step.version, config, step.launch) }
 }
 
 async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promise<void> {
@@ -64,6 +64,11 @@ async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promis
   throw new Fault('commandFailed', `Installing the browser packages failed with exit code ${exitCode}: ${said}`, {
     call: 'machineExec',
   })
+}
+
+async function forget({ store }: Ports, tenant: Tenant): Promise<void> {
+  if (await store.purge(tenant)) return
+  throw new Fault('raced', 'The tenant was written while it was being purged.', { call: 'purge' })
 }
 
 /** Performs exactly the one call that `step` names. Throws its Fault. */
@@ -81,6 +86,15 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       break
     case 'extendVolume':
       await cloud.extendVolume(step.id, step.sizeGb)
+      break
+    case 'snapshotVolume':
+      await cloud.snapshotVolume(step.id)
+      break
+    case 'destroyVolume':
+      await cloud.destroyVolume(step.id)
+      break
+    case 'stampMachine':
+      await cloud.stampMachine(step.id, step.version, step.metadata)
       break
     case 'startMachine':
       await cloud.startMachine(step.id)
@@ -102,6 +116,9 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       break
     case 'deleteCertificate':
       await cloud.deleteCertificate(step.host)
+      break
+    case 'forgetTenant':
+      await forget(ports, tenant)
       break
   }
   return {}

@@ -4,18 +4,35 @@ import type { Wish } from './decision.ts'
 import type { CertificateState, Observed, ObservedGuest, ObservedMachine, ObservedVolume } from './observed.ts'
 import type { Ports } from './ports.ts'
 
-async function volumes({ cloud }: Ports, { status }: Tenant): Promise<readonly ObservedVolume[]> {
+/** The recorded volume and, where the machine mounts another one (Fly moves machines between hosts), that one too. */
+async function volumes(
+  { cloud }: Ports,
+  { status }: Tenant,
+  found: readonly ObservedMachine[],
+): Promise<readonly ObservedVolume[]> {
   if (status.volume !== undefined) {
-    const found = await cloud.volume(status.volume.id)
-    return found === undefined ? [] : [found]
+    const mounted = found.find(({ id }) => id === status.machine?.id)?.mount
+    const ids = new Set([status.volume.id, ...(mounted === undefined ? [] : [mounted])])
+    const read = await Promise.all([...ids].map((id) => cloud.volume(id)))
+    return read.filter((volume) => volume !== undefined)
   }
   return status.intent?.kind === 'createVolume' ? cloud.volumesNamed(status.intent.name) : []
 }
 
-async function machines({ cloud }: Ports, { uid, status }: Tenant): Promise<readonly ObservedMachine[]> {
+/** Machines that are not the recorded one, by id: those given up earlier, and those that the fleet's list showed. */
+async function strays({ cloud, seen }: Ports, { uid, status }: Tenant): Promise<readonly ObservedMachine[]> {
+  const ids = new Set([...(status.fenced ?? []), ...seen(uid)])
+  if (status.machine !== undefined) ids.delete(status.machine.id)
+  const found = await Promise.all([...ids].map((id) => cloud.machine(id)))
+  return found.filter((machine) => machine !== undefined)
+}
+
+async function machines(ports: Ports, tenant: Tenant): Promise<readonly ObservedMachine[]> {
+  const { cloud } = ports
+  const { uid, status } = tenant
   if (status.machine !== undefined) {
-    const found = await cloud.machine(status.machine.id)
-    if (found !== undefined) return [found]
+    const [found, others] = await Promise.all([cloud.machine(status.machine.id), strays(ports, tenant)])
+    if (found !== undefined) return [found, ...others]
   }
   // Without a record and without an open create nothing can exist: uids are random and never reused.
   const mayExist = status.machine !== undefined || status.intent?.kind === 'createMachine'
@@ -30,6 +47,14 @@ async function certificates({ cloud }: Ports, wish: Wish): Promise<Record<string
   return states
 }
 
+/** What a deletion needs to know besides: the volume's snapshots, and who else names the volume. */
+async function farewell({ cloud, store }: Ports, { uid, status }: Tenant, wish: Wish) {
+  if (wish.effective !== 'deleted' || status.volume === undefined) return {}
+  const { id } = status.volume
+  const [snapshots, claims] = await Promise.all([cloud.snapshots(id), store.claimsOf(id, uid)])
+  return { snapshots, claims }
+}
+
 async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachine[]): Promise<ObservedGuest> {
   const [machine] = found
   const worthAsking = wish.effective === 'running' && machine?.state === 'started'
@@ -40,7 +65,8 @@ async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachi
 export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise<Observed> {
   if (!(await ports.cloud.appExists()))
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
-  const [foundVolumes, foundMachines] = await Promise.all([volumes(ports, tenant), machines(ports, tenant)])
+  const foundMachines = await machines(ports, tenant)
+  const foundVolumes = await volumes(ports, tenant, foundMachines)
   const provisioned = foundMachines.length > 0 || wish.effective === 'deleted'
   return {
     app: 'present',
@@ -48,5 +74,6 @@ export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise
     machines: foundMachines,
     certificates: provisioned ? await certificates(ports, wish) : {},
     guest: await guest(ports, wish, foundMachines),
+    ...(await farewell(ports, tenant, wish)),
   }
 }

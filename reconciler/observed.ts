@@ -43,7 +43,12 @@ export interface ObservedMachine {
   readonly region: string
   /** The private address, an IP literal. */
   readonly address: string
-  readonly specHash: string
+  /** Ours, by key: whose machine it says it is, and which wish it was made from. */
+  readonly metadata: Readonly<Record<string, string>>
+  /** Of the live configuration itself (boot/machine.ts); '' where Fly does not show it. */
+  readonly contentHash: string
+  /** The volume at /data. */
+  readonly mount: string | undefined
   readonly hostOk: boolean
   readonly createdAt: Instant
 }
@@ -60,6 +65,22 @@ export interface ObservedVolume {
   readonly attachedMachine: string | undefined
   readonly usedBytes: number
   readonly createdAt: Instant
+}
+
+export interface ObservedSnapshot {
+  readonly id: string
+  readonly complete: boolean
+  readonly createdAt: Instant
+  readonly sizeBytes: number
+}
+
+/** One reading of everything that is ours on Fly, for resync and orphan search. */
+export interface FleetReading {
+  readonly at: Instant
+  /** Live machines with our environment's stamp. */
+  readonly machines: readonly ObservedMachine[]
+  /** Volumes whose name is one of ours, those on their way out too. */
+  readonly volumes: readonly ObservedVolume[]
 }
 
 export type CertificateState = 'absent' | 'pending' | 'issued'
@@ -81,4 +102,8 @@ export interface Observed {
   readonly machines: readonly ObservedMachine[]
   readonly certificates: Readonly<Record<string, CertificateState>>
   readonly guest: ObservedGuest
+  /** Of the tenant's volume, newest first; read during a deletion only. */
+  readonly snapshots?: readonly ObservedSnapshot[] | undefined
+  /** Other tenants whose record names the same volume; read before a purge only. */
+  readonly claims?: readonly string[] | undefined
 }

@@ -13,7 +13,7 @@ function strayFinding(input: PlanInput, { strays }: World): Decision | undefined
   if (stray === undefined) return undefined
   return stray.state === 'destroying'
     ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
-    : act({ kind: 'destroyMachine', id: stray.id })
+    : act({ kind: 'destroyMachine', id: stray.id, region: stray.region, why: 'stray' })
 }
 
 function wanted(input: PlanInput, world: World): Decision {

@@ -1,10 +1,19 @@
 // The reconciler's ports: the only way out of the core. Adapters in src/ implement them. Types only.
 import type { ClassSpec } from '../specs/class.ts'
 import type { Clock, Instant } from '../specs/clock.ts'
+import type { Fault } from '../specs/faults.ts'
 import type { CertificatePolicy } from '../specs/names.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { PlanSettings } from './decision.ts'
-import type { CertificateState, ObservedGuest, ObservedMachine, ObservedVolume } from './observed.ts'
+import type { FleetView } from './guards/view.ts'
+import type {
+  CertificateState,
+  FleetReading,
+  ObservedGuest,
+  ObservedMachine,
+  ObservedSnapshot,
+  ObservedVolume,
+} from './observed.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -23,9 +32,17 @@ export interface Cloud {
   certificate(host: string): Promise<CertificateState>
   createVolume(step: Extract<Step, { kind: 'createVolume' }>, guest: GuestHint): Promise<ObservedVolume>
   extendVolume(id: string, sizeGb: number): Promise<void>
+  /** Newest first; a volume that Fly does not know has none. */
+  snapshots(volume: string): Promise<readonly ObservedSnapshot[]>
+  /** Answers before the snapshot is complete. */
+  snapshotVolume(id: string): Promise<void>
+  destroyVolume(id: string): Promise<void>
   /** A taken name is a Fault of kind nameTaken with the id that has it. */
   createMachine(step: Extract<Step, { kind: 'createMachine' }>, config: unknown): Promise<ObservedMachine>
-  updateMachine(id: string, version: string, config: unknown): Promise<ObservedMachine>
+  /** Lays our fields over the live configuration; fields of others stay. Without `launch` a resting machine rests on. */
+  updateMachine(id: string, version: string, config: unknown, launch: boolean): Promise<ObservedMachine>
+  /** Writes metadata in place; raced when the machine moved on. */
+  stampMachine(id: string, version: string, metadata: Readonly<Record<string, string>>): Promise<void>
   startMachine(id: string): Promise<void>
   suspendMachine(id: string): Promise<void>
   stopMachine(id: string): Promise<void>
@@ -34,8 +51,8 @@ export interface Cloud {
   exec(id: string, command: readonly string[]): Promise<{ readonly exitCode: number; readonly said: string }>
   requestCertificate(host: string): Promise<void>
   deleteCertificate(host: string): Promise<void>
-  /** Every live machine of this environment, for the resync: one list, not a GET for each. */
-  fleet(): Promise<readonly ObservedMachine[]>
+  /** Everything of this environment in two lists, for the resync: complete, or the call fails. */
+  fleet(): Promise<FleetReading>
 }
 
 /** The size of the machine that a new volume will carry, so that Fly puts it on a host with room. */
@@ -63,6 +80,10 @@ export interface TenantStore {
   uids(): Promise<readonly string[]>
   /** Writes the status if nobody wrote the tenant since it was read; undefined when somebody did. */
   saveStatus(tenant: Tenant, status: TenantStatus): Promise<Tenant | undefined>
+  /** Makes the document a tombstone if nobody wrote the tenant since it was read; false when somebody did. */
+  purge(tenant: Tenant): Promise<boolean>
+  /** The uids of other tenants, purged ones too, whose record names this volume. */
+  claimsOf(volume: string, uid: string): Promise<readonly string[]>
   /** Tells of every write from now on. */
   watch(sink: TenantSink): Promise<{ close(): Promise<void> }>
 }
@@ -102,15 +123,31 @@ export interface PlatformSettings extends PlanSettings, CertificatePolicy {
   readonly bridgeSource: string
 }
 
+/** What holds the whole fleet back (guards/): the planner reads the view, and every step is admitted and accounted for. */
+export interface Guards {
+  /** What the planner may know of the fleet now. */
+  view(): FleetView
+  /** A step is about to be taken. Synchronous, right after the plan, so that two passes never take the same chance. */
+  admit(tenant: Tenant, step: Step): void
+  /** Writes down a destructive step before its call, so that a crash cannot make it forgotten. */
+  charge(tenant: Tenant, step: Step): Promise<void>
+  /** How the step, or a read (`undefined`), ended: undefined is success. */
+  ended(tenant: Tenant, step: Step | undefined, fault: Fault | undefined): void
+}
+
 export interface Ports {
   readonly cloud: Cloud
+  readonly guards: Guards
   readonly store: TenantStore
   readonly probe: Probe
   readonly secrets: Secrets
   readonly clock: Clock
   readonly journal: Journal
   readonly settings: PlatformSettings
-  classOf(name: string): ClassSpec | undefined
+  /** The class of the tenant, with the image that a rollout gives this tenant now. */
+  classOf(tenant: Tenant): ClassSpec | undefined
+  /** Machines that the last list of the fleet showed for a tenant: a hint, read again by id before it counts. */
+  readonly seen: (uid: string) => readonly string[]
   /** The term of the lease, stamped on what is created. Undefined: not ours to act. */
   term(): number | undefined
 }

@@ -4,7 +4,7 @@ import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Retry, Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
-import { execute } from './execute.ts'
+import { execute, type Created } from './execute.ts'
 import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
@@ -72,20 +72,32 @@ function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault
   return fail(ports, tenant, { step, fault, status, retry: status.retry })
 }
 
+/** Performs the step and accounts for it. Answers what it made, or the Fault that it met. */
+async function perform(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<Created | Fault> {
+  try {
+    await ports.guards.charge(tenant, step)
+    const created = await execute(ports, tenant, wish, step)
+    ports.guards.ended(tenant, step, undefined)
+    return created
+  } catch (error) {
+    const fault = asFault(error)
+    ports.guards.ended(tenant, step, fault)
+    return fault
+  }
+}
+
 async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
   // Never call with a lease that has run out: another controller may be acting already.
   if (ports.term() === undefined) return { at: ports.clock.now() + ports.settings.resyncMs }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
-  let status: TenantStatus
-  try {
-    status = statusDone(tenant.status, step, await execute(ports, tenant, wish, step))
-  } catch (error) {
-    return failStep(ports, tenant, step.kind, asFault(error))
-  }
+  const result = await perform(ports, tenant, wish, step)
+  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result)
   note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
-  await save(ports, tenant, status)
+  // A purged tenant has no status any more.
+  if (step.kind === 'forgetTenant') return undefined
+  await save(ports, tenant, statusDone(tenant.status, step, result))
   return { at: ports.clock.now() }
 }
 
@@ -98,7 +110,8 @@ function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, 
 /** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
 export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
   const observed: Observed = await observe(ports, tenant, wish)
-  return { tenant, wish, observed, settings: ports.settings, now: ports.clock.now() }
+  const { settings, guards, clock } = ports
+  return { tenant, wish, observed, fleet: guards.view(), settings, now: clock.now() }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
@@ -110,9 +123,13 @@ export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
   try {
     input = await look(ports, tenant, wish)
   } catch (error) {
-    return failBlind(ports, tenant, wish, asFault(error))
+    const fault = asFault(error)
+    ports.guards.ended(tenant, undefined, fault)
+    return failBlind(ports, tenant, wish, fault)
   }
+  ports.guards.ended(tenant, undefined, undefined)
   const decision = plan(input)
+  if (decision.kind === 'act') ports.guards.admit(tenant, decision.step)
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
   if (written === undefined) return { at: ports.clock.now() }

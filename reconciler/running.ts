@@ -1,6 +1,7 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { driftOf } from './drift.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
 import { act, busy, poll, settle, stall } from './verdicts.ts'
 import { unresolvedCreate } from './intent.ts'
@@ -45,7 +46,7 @@ function volumeFinding(input: PlanInput, volume: ObservedVolume, resolved: Resol
 
 function update(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Decision {
   const { id, version, incarnation } = machine
-  return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id })
+  return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id, launch: true })
 }
 
 function machineFinding(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Finding {
@@ -56,7 +57,7 @@ function machineFinding(input: PlanInput, machine: ObservedMachine, volume: Obse
       `Fly cannot reach the host of machine ${machine.id}; its data is not touched.`,
     )
   if (isTransient(machine.state)) return busy(input, machine)
-  const drifted = machine.specHash !== input.wish.specHash
+  const drifted = driftOf(machine, input.wish) === 'restart'
   switch (machine.state) {
     case 'started':
       return drifted ? update(input, machine, volume) : undefined
@@ -64,7 +65,7 @@ function machineFinding(input: PlanInput, machine: ObservedMachine, volume: Obse
     case 'suspended':
       return drifted ? update(input, machine, volume) : act({ kind: 'startMachine', id: machine.id })
     case 'failed':
-      return act({ kind: 'destroyMachine', id: machine.id })
+      return act({ kind: 'destroyMachine', id: machine.id, region: machine.region, why: 'replaced' })
   }
 }
 

@@ -1,5 +1,8 @@
 // Step: the closed list of things that the controller can do to the outside. Each is exactly one change.
 
+/** Why a machine goes: the tenant is deleted, another takes its place, or it is an earlier one that came back. */
+export type DestroyReason = 'deleted' | 'replaced' | 'stray'
+
 export type Step =
   | { readonly kind: 'createApp' }
   | {
@@ -10,6 +13,9 @@ export type Step =
       readonly region: string
     }
   | { readonly kind: 'extendVolume'; readonly id: string; readonly sizeGb: number }
+  | { readonly kind: 'snapshotVolume'; readonly id: string }
+  /** The one step that takes data away: only a purge plans it. */
+  | { readonly kind: 'destroyVolume'; readonly id: string }
   | {
       readonly kind: 'createMachine'
       readonly name: string
@@ -23,14 +29,25 @@ export type Step =
       readonly version: string
       readonly incarnation: number
       readonly volume: string
+      /** Whether the machine is to run afterwards; a resting one is updated in its sleep. */
+      readonly launch: boolean
+    }
+  /** Metadata alone: no restart, no new version. */
+  | {
+      readonly kind: 'stampMachine'
+      readonly id: string
+      readonly version: string
+      readonly metadata: Readonly<Record<string, string>>
     }
   | { readonly kind: 'startMachine'; readonly id: string }
   | { readonly kind: 'suspendMachine'; readonly id: string }
   | { readonly kind: 'stopMachine'; readonly id: string }
-  | { readonly kind: 'destroyMachine'; readonly id: string }
+  | { readonly kind: 'destroyMachine'; readonly id: string; readonly region: string; readonly why: DestroyReason }
   | { readonly kind: 'prepareMachine'; readonly id: string; readonly boot: string }
   | { readonly kind: 'requestCertificate'; readonly host: string }
   | { readonly kind: 'deleteCertificate'; readonly host: string }
+  /** The tenant's document becomes a tombstone: ids for ever, nothing about the person. */
+  | { readonly kind: 'forgetTenant' }
 
 export type StepKind = Step['kind']
 
@@ -39,8 +56,11 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   createApp: 'creating the Fly app',
   createVolume: 'creating the volume',
   extendVolume: 'extending the volume',
+  snapshotVolume: 'taking a snapshot of the volume',
+  destroyVolume: 'destroying the volume',
   createMachine: 'creating the machine',
   updateMachine: 'updating the machine',
+  stampMachine: 'writing the machine’s metadata',
   startMachine: 'starting the machine',
   suspendMachine: 'suspending the machine',
   stopMachine: 'stopping the machine',
@@ -48,4 +68,5 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   prepareMachine: 'installing the browser packages',
   requestCertificate: 'requesting the certificate',
   deleteCertificate: 'deleting the certificate',
+  forgetTenant: 'purging the tenant',
 }

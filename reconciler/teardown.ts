@@ -14,7 +14,7 @@ function machineDown(input: PlanInput, machine: ObservedMachine): Decision {
     case 'stopped':
     case 'suspended':
     case 'failed':
-      return act({ kind: 'destroyMachine', id: machine.id })
+      return act({ kind: 'destroyMachine', id: machine.id, region: machine.region, why: 'deleted' })
   }
 }
 

@@ -1,5 +1,6 @@
 // From a tenant and its class to what is wanted of the machine, and to the request that makes it.
-import { machineConfig, specHash, type MachineInput } from '../boot/machine.ts'
+import { contentHash, machineConfig, specHash, wantedMetadata, type MachineInput } from '../boot/machine.ts'
+import { recordText } from '../specs/record.ts'
 import { resolveSpec, type ResolvedSpec } from '../specs/class.ts'
 import { effectiveState } from '../specs/effective.ts'
 import { tenantCertificates, tenantHosts } from '../specs/names.ts'
@@ -38,6 +39,7 @@ function machineInput(
       incarnation: occasion.incarnation,
       tenant: tenant.name,
       term: ports.term() ?? 0,
+      record: recordText(tenant.labels, tenant.spec),
     },
     secrets: {
       gatewayToken: secrets.gatewayToken(tenant.uid),
@@ -58,20 +60,23 @@ function machineInput(
   return input
 }
 
+function machineWish(ports: Ports, tenant: Tenant, resolved: ResolvedSpec | undefined) {
+  if (resolved === undefined) return { specHash: '', contentHash: '', metadata: {} }
+  // The hashes leave out the volume, the incarnation and the secrets' values: a stand-in serves.
+  const occasion = { volumeId: '', incarnation: 0 }
+  const input = machineInput(ports, tenant, resolved, occasion, resolved.managed ? 'token' : undefined)
+  return { specHash: specHash(input), contentHash: contentHash(machineConfig(input)), metadata: wantedMetadata(input) }
+}
+
 /** What is wanted of the tenant now. */
 export function wishOf(ports: Ports, tenant: Tenant): Wish {
   const { settings } = ports
-  const defaults = ports.classOf(tenant.spec.class)
+  const defaults = ports.classOf(tenant)
   const resolved = defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults)
-  // The hash leaves out the volume, the incarnation and the secrets' values: a stand-in serves.
-  const occasion = { volumeId: '', incarnation: 0 }
   return {
     effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
     resolved,
-    specHash:
-      resolved === undefined
-        ? ''
-        : specHash(machineInput(ports, tenant, resolved, occasion, resolved.managed ? 'token' : undefined)),
+    ...machineWish(ports, tenant, resolved),
     hosts: tenantHosts(tenant.name, tenant.spec.domains, settings),
     certificates: tenantCertificates(tenant.name, tenant.spec.domains, settings),
   }

@@ -2,7 +2,21 @@
 import type { Instant } from './clock.ts'
 
 export type ConditionType =
-  'Ready' | 'Synced' | 'VolumeReady' | 'MachineReady' | 'Prepared' | 'CertificateReady' | 'Reconciling' | 'Stalled'
+  | 'Ready'
+  | 'Synced'
+  | 'VolumeReady'
+  | 'MachineReady'
+  | 'Prepared'
+  | 'CertificateReady'
+  | 'Reconciling'
+  | 'Stalled'
+  // The rest is abnormal: present only while it is true.
+  | 'HostUnreachable'
+  | 'Drifted'
+  | 'Stuck'
+  | 'Paused'
+  | 'PendingApproval'
+  | 'ObservationSuspect'
 
 export interface Condition {
   readonly type: ConditionType

@@ -24,6 +24,18 @@ export function volumeName(naming: Naming, uid: string, incarnation: number): st
   return `${naming.prefix}_${naming.environment.slice(0, 3)}_${uid}_${String(incarnation).padStart(3, '0')}`
 }
 
+/** The uid and incarnation in a machine's or a volume's name; undefined where the name is not one of this installation's. */
+export function parseName(
+  naming: Naming,
+  name: string,
+): { readonly uid: string; readonly incarnation: number } | undefined {
+  const { prefix, environment } = naming
+  const machine = new RegExp(`^${prefix}-${environment}-([a-z2-7]{16})-([1-9]\\d*)$`).exec(name)
+  const volume = new RegExp(`^${prefix}_${environment.slice(0, 3)}_([a-z2-7]{16})_(\\d{3,})$`).exec(name)
+  const [, uid, incarnation] = machine ?? volume ?? []
+  return uid === undefined ? undefined : { uid, incarnation: Number(incarnation) }
+}
+
 /** The machine metadata keys that say whose a machine is. */
 export const metadataKeys = {
   environment: 'moorage_env',
@@ -33,6 +45,10 @@ export const metadataKeys = {
   specHash: 'moorage_spec_hash',
   hashVersion: 'moorage_hash_version',
   term: 'moorage_term',
+  /** The tenant's spec, so that a lost database can be rebuilt from the fleet (specs/record.ts). */
+  record: 'moorage_record',
+  /** Since when a machine without a tenant is kept aside. */
+  quarantine: 'moorage_quarantine',
 } as const
 
 export interface CertificatePolicy {

@@ -21,6 +21,10 @@ export const tenantSpec = z.strictObject({
     .refine((hosts) => new Set(hosts).size === hosts.length, 'must not name a host twice')
     .default([]),
   idle: field.idle.optional(),
+  /** When a change that restarts the machine is made: at the machine's next stop, or at once. */
+  update: z.enum(['deferred', 'immediate']).default('deferred'),
+  /** Moorage looks on and changes nothing. */
+  paused: z.boolean().default(false),
 })
 
 export const tenantDocument = z.strictObject({
@@ -40,18 +44,53 @@ export type TenantSpec = z.infer<typeof tenantSpec>
 export type TenantDocument = z.infer<typeof tenantDocument>
 export type Entitlement = z.infer<typeof entitlement>
 
+/** An entitlement that the input brake holds back: it counts once an admin has approved it. */
+export interface ParkedEntitlement {
+  readonly entitlement: Entitlement
+  readonly since: Instant
+}
+
 /** The machine as it was last seen; kept because the proxy and people need it between passes. */
 export interface MachineRecord {
   readonly id: string
   readonly state: string
   readonly region: string
   readonly incarnation: number
+  /** When it was first seen in this state. */
+  readonly since?: Instant | undefined
 }
 
 /** The volume that holds the tenant's data. Once recorded it is never replaced by another (invariant I1). */
 export interface VolumeRecord {
   readonly id: string
   readonly incarnation: number
+  /** Fly's state as last seen, and since when. */
+  readonly state?: string | undefined
+  readonly since?: Instant | undefined
+}
+
+/** The snapshot that a deletion waits for before it takes the machine away. */
+export interface SnapshotRecord {
+  readonly volume: string
+  readonly requestedAt: Instant
+  /** Set once Fly says that it is complete. */
+  readonly id?: string | undefined
+  readonly sizeBytes?: number | undefined
+}
+
+/** A machine that is not as wanted, where mending it restarts it. */
+export interface DriftRecord {
+  /** Of the wanted machine: another wish starts another record. */
+  readonly specHash: string
+  readonly since: Instant
+  /** How often it was updated to this wish and still differs. */
+  readonly updates: number
+}
+
+/** A machine that stops by itself: how often in a row, and when last. */
+export interface CrashRecord {
+  readonly count: number
+  readonly at: Instant
 }
 
 /** A create whose outcome may be unknown after a crash: written before the call, resolved before anything else. */
@@ -91,8 +130,17 @@ export interface TenantStatus {
   readonly outage?: Retry | undefined
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
+  readonly snapshot?: SnapshotRecord | undefined
+  readonly drift?: DriftRecord | undefined
+  readonly crash?: CrashRecord | undefined
+  /** When a machine of this tenant was last given up for another one. */
+  readonly replacedAt?: Instant | undefined
+  /** Machines given up and not yet seen destroyed: never routable, destroyed again when they come back. */
+  readonly fenced?: readonly string[] | undefined
   /** Set once teardown is done; the volume is retained from then on. */
   readonly retainedSince?: Instant | undefined
+  /** Set before the volume is destroyed: from then on the deletion cannot be taken back. */
+  readonly purgingSince?: Instant | undefined
 }
 
 export interface Tenant {
@@ -104,6 +152,8 @@ export interface Tenant {
   readonly entitlement: Entitlement
   /** When a person last asked to try again at once. */
   readonly retryRequestedAt?: Instant | undefined
+  /** What billing asked for in a mass change, until an admin approves it. */
+  readonly parked?: ParkedEntitlement | undefined
   readonly status: TenantStatus
   /** +1 whenever something that is wanted changes. */
   readonly generation: number

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller } from '../reconciler/controller.ts'
+import { openGuards } from '../reconciler/guards/keeper.ts'
+import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassDocument } from '../specs/class.ts'
 import type { Clock } from '../specs/clock.ts'
@@ -24,7 +26,11 @@ const bootFolder = join(import.meta.dirname, '..', 'boot')
 const listLagMs = 15_000
 const pollMs = 1_000
 const resyncMs = 300_000
-const workers = 8
+/** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
+const workers = 32
+const dayMs = 86_400_000
+const retainMs = 14 * dayMs
+const deferMs = 7 * dayMs
 const lease = { ttlMs: 15_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
@@ -49,6 +55,9 @@ export function platformSettings(options: PlatformOptions): PlatformSettings {
     resyncMs,
     listLagMs: Math.max(1_000, listLagMs * config.scale),
     bridgePort,
+    retainMs,
+    deferMs,
+    scale: Math.max(config.scale, 0.01),
     domain: config.domain,
     certificates: config.certificates,
     llmBaseUrl: config.llmBaseUrl,
@@ -82,6 +91,8 @@ export interface RunningReconciler {
 /** Starts the reconciler; it acts from the moment it holds the lease until it loses it. */
 export async function startReconciler(options: ReconcilerOptions): Promise<RunningReconciler> {
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
+  const defect = (error: unknown) => journal.defect('*', error)
+  const fleet = new FleetMemory()
   const ports: Ports = {
     cloud,
     store: tenants,
@@ -90,10 +101,11 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     clock,
     journal,
     settings,
-    classOf: (name) => classes.get(name)?.spec,
+    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    guards: openGuards(),
+    seen: (uid) => fleet.idsOf(uid),
     term: () => held.term,
   }
-  const defect = (error: unknown) => journal.defect('*', error)
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
   const follow = async () => {
@@ -101,7 +113,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       await active?.stop()
       active = undefined
     } else if (active === undefined) {
-      active = new Controller(ports, { workers })
+      active = new Controller(ports, { workers, sweeps: [(reading) => fleet.take(reading)] })
       await active.start()
     }
   }

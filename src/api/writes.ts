@@ -37,10 +37,8 @@ async function settled<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   throw contended()
 }
 
-function wishOf({ labels, spec, entitlement, retryRequestedAt }: Tenant): TenantWish {
-  return retryRequestedAt === undefined
-    ? { labels, spec, entitlement }
-    : { labels, spec, entitlement, retryRequestedAt }
+function wishOf({ labels, spec, entitlement, retryRequestedAt, parked }: Tenant): TenantWish {
+  return { labels, spec, entitlement, retryRequestedAt, parked }
 }
 
 function changes(tenant: Tenant, wish: TenantWish): boolean {

@@ -1,11 +1,12 @@
 // The reconciler's Cloud port over the Fly client: our words in, Fly's calls out. It decides nothing.
 import type { Clock } from '../../specs/clock.ts'
 import { Fault, type FaultKind } from '../../specs/faults.ts'
-import { metadataKeys } from '../../specs/names.ts'
+import { mergedConfig, type FlyMachineConfig } from '../../boot/machine.ts'
+import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
 import type { Cloud } from '../../reconciler/ports.ts'
 import type { CertificateState, ObservedMachine } from '../../reconciler/observed.ts'
 import type { FlyClient } from './client.ts'
-import { observedCertificate, observedMachine, observedVolume } from './observed.ts'
+import { observedCertificate, observedMachine, observedSnapshot, observedVolume } from './observed.ts'
 import { sharedRead } from './shared.ts'
 import type { Machine } from './wire.ts'
 
@@ -13,8 +14,8 @@ export interface CloudOptions {
   readonly client: FlyClient
   readonly app: string
   readonly org: string
-  /** The environment stamp: machines without it are foreign and stay invisible. */
-  readonly environment: string
+  /** Machines without the environment's stamp, and volumes without such a name, are foreign and stay invisible. */
+  readonly naming: Naming
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -52,12 +53,6 @@ function mustLive(machine: Machine, call: string): ObservedMachine {
   const observed = observedMachine(machine)
   if (observed === undefined) throw new Fault('raced', `Machine ${machine.id} is ${machine.state} already.`, { call })
   return observed
-}
-
-/** Fields that others have set stay; ours are set whole. */
-function merged(current: Machine['config'], wanted: object): object {
-  const ours = wanted as { readonly metadata?: object }
-  return { ...current, ...wanted, metadata: { ...current?.metadata, ...ours.metadata } }
 }
 
 function certificates({ client, app, clock }: CloudOptions) {
@@ -109,6 +104,14 @@ function volumes({ client, app }: CloudOptions) {
     extendVolume: async (id, sizeGb) => {
       await client.volumeExtend(app, id, sizeGb)
     },
+    snapshots: async (volume) =>
+      ((await orNothing(client.snapshotList(app, volume))) ?? [])
+        .map(observedSnapshot)
+        .sort((a, b) => b.createdAt - a.createdAt),
+    snapshotVolume: (id) => client.snapshotCreate(app, id),
+    destroyVolume: async (id) => {
+      await orNothing(client.volumeDelete(app, id))
+    },
   } satisfies Partial<Cloud>
 }
 
@@ -133,8 +136,8 @@ function power({ client, app }: CloudOptions) {
 
 /** The cloud as the reconciler sees it. */
 export function flyCloud(options: CloudOptions): Cloud {
-  const { client, app, org, environment } = options
-  const stamp = { [metadataKeys.environment]: environment }
+  const { client, app, org, naming, clock } = options
+  const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
   return {
     ...certificates(options),
@@ -152,13 +155,29 @@ export function flyCloud(options: CloudOptions): Cloud {
     },
     machinesOf: async (uid) =>
       alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } })),
-    fleet: async () => alive(await client.machineList(app, { metadata: stamp })),
+    fleet: async () => {
+      const at = clock.now()
+      const [machines, listed] = await Promise.all([
+        client.machineList(app, { metadata: stamp }),
+        client.volumeList(app),
+      ])
+      const ours = listed.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
+      return { at, machines: alive(machines), volumes: ours }
+    },
     createMachine: async ({ name, region }, config) =>
       mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate'),
-    updateMachine: async (id, version, config) => {
-      const current = await client.machineGet(app, id)
-      const request = { config: merged(current.config, config as object), current_version: version }
+    updateMachine: async (id, version, wanted, launch) => {
+      const { config } = await client.machineGet(app, id)
+      // Without the live configuration, what others have set would be lost.
+      if (config === undefined)
+        throw new Fault('hostDown', `Fly does not show the configuration of machine ${id} now.`, { call: 'machineGet' })
+      const request = {
+        config: mergedConfig(config, wanted as FlyMachineConfig),
+        current_version: version,
+        ...(launch ? {} : { skip_launch: true }),
+      }
       return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate')
     },
+    stampMachine: (id, version, values) => client.machineMetadataPatch(app, id, { values, version }),
   }
 }

@@ -1,13 +1,16 @@
 // From Fly's words to ours: what a machine or a volume on the wire means to the controller. Pure.
+import { STATE_FOLDER } from '../../boot/config.ts'
+import { contentHash } from '../../boot/machine.ts'
 import { metadataKeys } from '../../specs/names.ts'
 import {
   machineState,
   type CertificateState,
   type ObservedMachine,
+  type ObservedSnapshot,
   type ObservedVolume,
   type VolumeState,
 } from '../../reconciler/observed.ts'
-import type { Certificate, Machine, Volume } from './wire.ts'
+import type { Certificate, Machine, Snapshot, Volume } from './wire.ts'
 
 /** Ended for good: as absent as one that never was. */
 const endedStates = new Set(['destroyed', 'replaced', 'migrated'])
@@ -34,6 +37,12 @@ function instant(text: string | undefined): number {
   return Number.isNaN(parsed) ? 0 : parsed
 }
 
+const ourKeys: readonly string[] = Object.values(metadataKeys)
+
+function ourMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => ourKeys.includes(key)))
+}
+
 /** The machine in our words; undefined when it has ended for good. */
 export function observedMachine(machine: Machine): ObservedMachine | undefined {
   if (endedStates.has(machine.state)) return undefined
@@ -47,7 +56,9 @@ export function observedMachine(machine: Machine): ObservedMachine | undefined {
     version: machine.instance_id ?? '',
     region: machine.region,
     address: machine.private_ip ?? '',
-    specHash: metadata[metadataKeys.specHash] ?? '',
+    metadata: ourMetadata(metadata),
+    contentHash: machine.config === undefined ? '' : contentHash(machine.config),
+    mount: machine.config?.mounts?.find(({ path }) => path === STATE_FOLDER)?.volume ?? undefined,
     hostOk: (machine.host_status ?? 'ok') === 'ok',
     createdAt: instant(machine.created_at),
   }
@@ -65,6 +76,11 @@ export function observedVolume(volume: Volume): ObservedVolume {
     usedBytes: volume.bytes_used ?? (blocks - free) * size,
     createdAt: instant(volume.created_at),
   }
+}
+
+/** Snapshots are `created` once they are complete (docs: volumes/snapshots). */
+export function observedSnapshot({ id, status, size = 0, created_at: createdAt }: Snapshot): ObservedSnapshot {
+  return { id, complete: status === 'created', createdAt: instant(createdAt), sizeBytes: size }
 }
 
 export function observedCertificate({ status, configured }: Certificate): CertificateState {

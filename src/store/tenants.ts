@@ -9,7 +9,7 @@ import { watchCollection } from './changes.ts'
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt'>
+export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked'>
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
@@ -28,23 +28,35 @@ export interface Tenants extends TenantStore {
 
 const duplicateKey = 11_000
 
+const specDefaults = { update: 'deferred', paused: false } as const
+
 function fromRecord(record: TenantRecord): Tenant {
-  const { kind, name, labels, spec, entitlement, retryRequestedAt, status, generation, revision, createdAt } = record
+  const { kind, name, labels, entitlement, retryRequestedAt, parked, status, generation, revision, createdAt } = record
+  // Written by an earlier version, it lacks what has come since.
+  const spec = { ...specDefaults, ...record.spec }
   const tenant = { kind, uid: record._id, name, labels, spec, entitlement, status, generation, revision, createdAt }
-  return retryRequestedAt === undefined ? tenant : { ...tenant, retryRequestedAt }
+  return {
+    ...tenant,
+    ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
+    ...(parked === undefined ? {} : { parked }),
+  }
 }
 
-type Raise = { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
+interface Write {
+  readonly set: MatchKeysAndValues<TenantRecord>
+  readonly unset: readonly 'parked'[]
+  readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
+}
 
 async function compareAndSet(
   collection: Collection<TenantRecord>,
   { uid, revision }: Tenant,
-  set: MatchKeysAndValues<TenantRecord>,
-  raise: Raise,
+  { set, unset, raise }: Write,
 ): Promise<Tenant | undefined> {
+  const $unset = Object.fromEntries(unset.map((field) => [field, true as const]))
   const record = await collection.findOneAndUpdate(
     { _id: uid, revision },
-    { $set: set, $inc: raise },
+    { $set: set, $inc: raise, ...(unset.length === 0 ? {} : { $unset }) },
     { returnDocument: 'after' },
   )
   return record === null ? undefined : fromRecord(record)
@@ -63,6 +75,19 @@ async function unlessTaken<T, U>(write: Promise<T>, otherwise: U): Promise<T | U
 async function add(collection: Collection<TenantRecord>, { uid, ...rest }: Tenant): Promise<'added' | 'taken'> {
   const added = collection.insertOne({ _id: uid, ...rest, purged: false }).then(() => 'added' as const)
   return unlessTaken(added, 'taken')
+}
+
+/** What stays of a purged tenant for ever: names and ids, nothing that it or its owner wrote. */
+function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
+  const { state, class: plan, region, update, paused } = spec
+  return {
+    purged: true,
+    labels: {},
+    spec: { state, class: plan, region, update, paused, domains: [] },
+    entitlement: { state: 'ended' },
+    status: { ...status, conditions: [], hosts: [], route: { kind: 'closed', reason: 'deleting' } },
+    revision: revision + 1,
+  }
 }
 
 /** The tenants of a database. */
@@ -87,17 +112,26 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt }) =>
-      unlessTaken(
-        compareAndSet(
-          collection,
-          tenant,
-          { labels, spec, entitlement, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) },
-          { generation: 1, revision: 1 },
-        ),
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked }) => {
+      const set = { labels, spec, entitlement, parked, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) }
+      const unset = parked === undefined ? (['parked'] as const) : []
+      return unlessTaken(
+        compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
-      ),
-    saveStatus: (tenant, status: TenantStatus) => compareAndSet(collection, tenant, { status }, { revision: 1 }),
+      )
+    },
+    saveStatus: (tenant, status: TenantStatus) =>
+      compareAndSet(collection, tenant, { set: { status }, unset: [], raise: { revision: 1 } }),
+    purge: async (tenant) => {
+      const { uid, revision } = tenant
+      const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, { $set: tombstone(tenant) })
+      return modifiedCount === 1
+    },
+    claimsOf: async (volume, uid) => {
+      const filter = { 'status.volume.id': volume, _id: { $ne: uid } }
+      const records = await collection.find(filter, { projection: { _id: 1 } }).toArray()
+      return records.map(({ _id }) => _id)
+    },
     watch: (sink) =>
       watchCollection(collection, {
         changed: (record) => (record.purged ? sink.removed(record._id) : sink.changed(fromRecord(record))),

@@ -9,7 +9,14 @@ const input: MachineInput = {
   guest: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 },
   region: 'iad',
   volumeId: 'vol_1',
-  identity: { environment: 'production', uid: 'abcdefghijklmnop', incarnation: 3, tenant: 'acme', term: 12 },
+  identity: {
+    environment: 'production',
+    uid: 'abcdefghijklmnop',
+    incarnation: 3,
+    tenant: 'acme',
+    term: 12,
+    record: 'cmVj',
+  },
   secrets: { gatewayToken: 'gateway-secret', bridgeKey: new Uint8Array(32).fill(7), llmToken: 'llm-secret' },
   gateway: {
     hosts: ['acme.example.com'],
@@ -53,6 +60,7 @@ test('the request is the seed’s, corrected', (t) => {
         moorage_env: 'production',
         moorage_uid: 'abcdefghijklmnop',
         moorage_inc: '3',
+        moorage_record: 'cmVj',
         moorage_tenant: 'acme',
         moorage_spec_hash: specHash(input),
         moorage_hash_version: '1',

@@ -1,12 +1,13 @@
 // The reconciler's ports over the model world and an in-memory store, with every call to the outside counted, so that a
 // test can pull the plug before it, after it, or make it fail.
 import { VirtualClock } from './virtual-clock.ts'
-import { applyStep, passTime, type ModelWorld } from './model.ts'
+import { applyStep, passTime, type ModelWorld, type Source } from './model.ts'
 import { planSettings, standard } from './tenants.ts'
+import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
 import type { Created } from '../../reconciler/execute.ts'
+import { openGuards } from '../../reconciler/guards/keeper.ts'
 import type { Cloud, JournalEntry, Ports, TenantStore } from '../../reconciler/ports.ts'
 import type { Step } from '../../reconciler/step.ts'
-import { metadataKeys } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 
 /** The plug was pulled: nothing of the process goes on. */
@@ -23,6 +24,8 @@ export interface Outside {
   readonly clock: VirtualClock
   /** How long a list does not show what was created, in milliseconds. */
   lagMs: number
+  /** The tenant's document is a tombstone. */
+  purged: boolean
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
@@ -45,6 +48,7 @@ export function outsideOf(tenant: Tenant): Outside {
     journal: [],
     clock: new VirtualClock(),
     lagMs: 0,
+    purged: false,
     trip: () => {},
     pass() {
       this.world = passTime(this.world)
@@ -62,7 +66,7 @@ async function call<T>(outside: Outside, name: string, effect: () => T): Promise
 
 function storeOver(outside: Outside): TenantStore {
   return {
-    get: () => call(outside, 'store.get', () => outside.tenant),
+    get: () => call(outside, 'store.get', () => (outside.purged ? undefined : outside.tenant)),
     uids: () => call(outside, 'store.uids', () => [outside.tenant.uid]),
     saveStatus: (tenant, status) =>
       call(outside, 'store.saveStatus', () => {
@@ -71,21 +75,28 @@ function storeOver(outside: Outside): TenantStore {
         outside.tenant = { ...outside.tenant, status: stored, revision: tenant.revision + 1 }
         return outside.tenant
       }),
+    purge: (tenant) =>
+      call(outside, 'store.purge', () => {
+        if (tenant.revision !== outside.tenant.revision) return false
+        outside.purged = true
+        return true
+      }),
+    claimsOf: () => call(outside, 'store.claimsOf', () => []),
     watch: () => Promise.resolve({ close: () => Promise.resolve() }),
   }
 }
 
-function hashIn(config: unknown): string {
-  const { metadata } = config as { metadata?: Record<string, string> }
-  return metadata?.[metadataKeys.specHash] ?? ''
+function sourceIn(config: unknown): Source {
+  const { metadata } = config as FlyMachineConfig
+  return { metadata, contentHash: contentHash(config as FlyMachineConfig) }
 }
 
 function cloudOver(outside: Outside): Cloud {
-  const change = (step: Step, specHash = ''): Promise<Created> =>
+  const change = (step: Step, from?: Source): Promise<Created> =>
     call(outside, step.kind, () => {
       outside.mutations.push(step.kind)
       const known = new Set(outside.world.volumes.map(({ id }) => id))
-      const { world, created } = applyStep(outside.world, step, specHash)
+      const { world, created } = applyStep(outside.world, step, from)
       const createdAt = outside.clock.now()
       const volumes = world.volumes.map((volume) => (known.has(volume.id) ? volume : { ...volume, createdAt }))
       outside.world = { ...world, volumes }
@@ -112,23 +123,32 @@ function cloudOver(outside: Outside): Cloud {
       ),
     certificate: (host) => call(outside, 'certificate', () => outside.world.certificates[host] ?? 'absent'),
     createVolume: async (step) => made((await change(step)).volume),
-    createMachine: async (step, config) => made((await change(step, hashIn(config))).machine),
-    updateMachine: async (id, version, config) => {
-      await change({ kind: 'updateMachine', id, version, incarnation: 0, volume: '' }, hashIn(config))
+    createMachine: async (step, config) => made((await change(step, sourceIn(config))).machine),
+    updateMachine: async (id, version, config, launch) => {
+      await change({ kind: 'updateMachine', id, version, incarnation: 0, volume: '', launch }, sourceIn(config))
       return made(outside.world.machines.find((machine) => machine.id === id))
     },
     extendVolume: (id, sizeGb) => changed({ kind: 'extendVolume', id, sizeGb }),
     startMachine: (id) => changed({ kind: 'startMachine', id }),
     suspendMachine: (id) => changed({ kind: 'suspendMachine', id }),
     stopMachine: (id) => changed({ kind: 'stopMachine', id }),
-    destroyMachine: (id) => changed({ kind: 'destroyMachine', id }),
+    destroyMachine: (id) => changed({ kind: 'destroyMachine', id, region: 'iad', why: 'deleted' }),
+    snapshots: () => call(outside, 'snapshots', () => []),
+    snapshotVolume: (id) => changed({ kind: 'snapshotVolume', id }),
+    destroyVolume: (id) => changed({ kind: 'destroyVolume', id }),
+    stampMachine: (id, version, metadata) => changed({ kind: 'stampMachine', id, version, metadata }),
     exec: async (id) => {
       await change({ kind: 'prepareMachine', id, boot: '' })
       return { exitCode: 0, said: '' }
     },
     requestCertificate: (host) => changed({ kind: 'requestCertificate', host }),
     deleteCertificate: (host) => changed({ kind: 'deleteCertificate', host }),
-    fleet: () => call(outside, 'fleet', () => outside.world.machines),
+    fleet: () =>
+      call(outside, 'fleet', () => ({
+        at: outside.clock.now(),
+        machines: outside.world.machines,
+        volumes: outside.world.volumes,
+      })),
   }
 }
 
@@ -161,6 +181,8 @@ export function portsOver(outside: Outside): Ports {
       bridgeSource: '//',
     },
     classOf: () => standard,
+    guards: openGuards(),
+    seen: () => [],
     term: () => 1,
   }
 }

@@ -12,7 +12,7 @@ import type { Created } from '../../reconciler/execute.ts'
 import type { Step } from '../../reconciler/step.ts'
 import type { Wish } from '../../reconciler/decision.ts'
 import type { Tenant } from '../../specs/tenant.ts'
-import { uid } from './tenants.ts'
+import { stampOf, uid } from './tenants.ts'
 
 export interface ModelWorld {
   app: 'absent' | 'present'
@@ -25,7 +25,10 @@ export interface ModelWorld {
   created: string[]
 }
 
-export function modelMachine(part: Partial<ObservedMachine>): ObservedMachine {
+export function modelMachine({
+  specHash = 'wanted',
+  ...part
+}: Partial<ObservedMachine> & { readonly specHash?: string }): ObservedMachine {
   return {
     id: `m${part.incarnation ?? 1}`,
     name: `kc-test-${uid}-${part.incarnation ?? 1}`,
@@ -35,7 +38,9 @@ export function modelMachine(part: Partial<ObservedMachine>): ObservedMachine {
     version: 'v1',
     region: 'iad',
     address: '127.1.1.1',
-    specHash: 'wanted',
+    metadata: stampOf(specHash),
+    contentHash: specHash,
+    mount: 'vol_1',
     hostOk: true,
     createdAt: 0,
     ...part,
@@ -111,8 +116,16 @@ function start(world: ModelWorld, id: string): ModelWorld {
   return cold ? { ...next, boots: world.boots + 1, guest: { kind: 'unknown' } } : next
 }
 
+/** What a machine is made from, as it can be read back. */
+export type Source = Pick<ObservedMachine, 'metadata' | 'contentHash'>
+const wantedSource: Source = { metadata: stampOf('wanted'), contentHash: 'wanted' }
+
 /** What Fly does with one step. */
-export function applyStep(world: ModelWorld, step: Step, specHash = 'wanted'): { world: ModelWorld; created: Created } {
+export function applyStep(
+  world: ModelWorld,
+  step: Step,
+  from: Source = wantedSource,
+): { world: ModelWorld; created: Created } {
   switch (step.kind) {
     case 'createApp':
       return { world: { ...world, app: 'present' }, created: {} }
@@ -125,13 +138,18 @@ export function applyStep(world: ModelWorld, step: Step, specHash = 'wanted'): {
       const { incarnation } = step
       const taken = world.machines.find(({ name }) => name === step.name)
       if (taken !== undefined) return { world, created: { machine: taken } }
-      const machine = modelMachine({ incarnation, name: step.name, state: 'created', specHash })
+      const made = modelMachine({ incarnation, name: step.name, state: 'created' })
+      const machine = { ...made, ...from, mount: step.volume }
       const next = { ...world, machines: [...world.machines, machine], created: [...world.created, step.name] }
       return { world: { ...next, boots: world.boots + 1, guest: { kind: 'unknown' } }, created: { machine } }
     }
     case 'updateMachine':
       return {
-        world: turn(start(world, step.id), step.id, { state: 'replacing', specHash, version: 'v2' }),
+        world: turn(step.launch ? start(world, step.id) : world, step.id, {
+          state: step.launch ? 'replacing' : 'stopped',
+          ...from,
+          version: 'v2',
+        }),
         created: {},
       }
     case 'startMachine':
@@ -143,7 +161,13 @@ export function applyStep(world: ModelWorld, step: Step, specHash = 'wanted'): {
     case 'destroyMachine':
       return { world: turn(world, step.id, { state: 'destroying' }), created: {} }
     case 'prepareMachine':
+    case 'snapshotVolume':
+    case 'forgetTenant':
       return { world, created: {} }
+    case 'destroyVolume':
+      return { world: { ...world, volumes: world.volumes.filter(({ id }) => id !== step.id) }, created: {} }
+    case 'stampMachine':
+      return { world: turn(world, step.id, { metadata: step.metadata }), created: {} }
     case 'extendVolume': {
       const volumes = world.volumes.map((volume) => ({ ...volume, sizeGb: step.sizeGb }))
       return { world: { ...world, volumes }, created: {} }

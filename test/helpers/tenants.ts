@@ -2,6 +2,7 @@
 import type { ClassSpec } from '../../specs/class.ts'
 import { resolveSpec } from '../../specs/class.ts'
 import { effectiveState } from '../../specs/effective.ts'
+import { metadataKeys } from '../../specs/names.ts'
 import { tenantSpec, type Tenant, type TenantSpec, type TenantStatus } from '../../specs/tenant.ts'
 import type { PlanSettings, Wish } from '../../reconciler/decision.ts'
 
@@ -22,6 +23,9 @@ export const planSettings: PlanSettings = {
   resyncMs: 300_000,
   listLagMs: 15_000,
   bridgePort: 18_789,
+  retainMs: 14 * 86_400_000,
+  deferMs: 7 * 86_400_000,
+  scale: 1,
 }
 
 export const freshStatus: TenantStatus = {
@@ -48,11 +52,18 @@ export function tenantWith(spec: Partial<TenantSpec> = {}, rest: Partial<Omit<Te
   }
 }
 
+/** The metadata that a machine made from this wish carries. */
+export function stampOf(specHash: string): Record<string, string> {
+  return { [metadataKeys.specHash]: specHash, [metadataKeys.hashVersion]: '1' }
+}
+
 export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {
   return {
     effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
     resolved: resolveSpec(tenant.spec, standard),
     specHash,
+    contentHash: specHash,
+    metadata: stampOf(specHash),
     hosts: [`${tenant.name}.localhost`],
     certificates: [{ host: '*.localhost', shared: true }],
   }

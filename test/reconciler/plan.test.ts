@@ -9,6 +9,7 @@ import type {
   ObservedMachine,
   ObservedVolume,
 } from '../../reconciler/observed.ts'
+import { freeFleet } from '../../reconciler/guards/view.ts'
 import { plan } from '../../reconciler/plan.ts'
 import { statusDone, statusSeen } from '../../reconciler/status.ts'
 import { findCondition } from '../../specs/conditions.ts'
@@ -191,7 +192,14 @@ function walk(first: Tenant, start: ModelWorld, limit: number): Trace {
   const steps: string[] = []
   for (let pass = 0; pass < limit; pass += 1) {
     const wish = wishWith(tenant)
-    const input = { tenant, wish, observed: observeModel(world, tenant, wish), settings: planSettings, now }
+    const input = {
+      tenant,
+      wish,
+      observed: observeModel(world, tenant, wish),
+      fleet: freeFleet,
+      settings: planSettings,
+      now,
+    }
     const decision = plan(input)
     let status = statusSeen(input, decision)
     assertSafe(input, decision, world, status)
@@ -302,7 +310,14 @@ test('a failed step waits for its time, unless the spec has changed since', (t) 
       boots: 0,
       created: [],
     }
-    return plan({ tenant, wish, observed: observeModel(world, tenant, wish), settings: planSettings, now })
+    return plan({
+      tenant,
+      wish,
+      observed: observeModel(world, tenant, wish),
+      fleet: freeFleet,
+      settings: planSettings,
+      now,
+    })
   }
   const failing = tenantWith({}, { status: { ...freshStatus, retry } })
   t.deepEqual(look(failing, 1_000), { kind: 'wait', reason: 'RegionFull', message: 'iad is full', until: 2_000 })

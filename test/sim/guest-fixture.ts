@@ -46,7 +46,14 @@ export async function guestStart(
     guest: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 },
     region: 'iad',
     volumeId: 'vol_1',
-    identity: { environment: 'test', uid: more.uid ?? 'tenantuidone', incarnation: 2, tenant: 'acme', term: 1 },
+    identity: {
+      environment: 'test',
+      uid: more.uid ?? 'tenantuidone',
+      incarnation: 2,
+      tenant: 'acme',
+      term: 1,
+      record: 'cmVj',
+    },
     secrets: { gatewayToken: token, bridgeKey: key, llmToken: 'jwt' },
     gateway: {
       hosts: ['acme.localhost'],
