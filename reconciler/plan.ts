@@ -1,6 +1,7 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
 import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
@@ -30,9 +31,9 @@ function wanted(input: PlanInput, world: World): Decision {
     case 'billing-suspended':
     case 'admin-suspended':
     case 'idle-suspended':
-      return planSuspended(input, world)
+      return planRestore(input, world) ?? planSuspended(input, world)
     case 'running':
-      return planRunning(input, world)
+      return planRestore(input, world) ?? planRunning(input, world)
     case 'pool-warm':
       return stall(input, 'PoolNotBuilt', 'Warm pool members are not provisioned by this version.')
   }
