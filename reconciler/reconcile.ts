@@ -59,7 +59,9 @@ async function fail(
   noteFor(ports, tenant)('failed', what.step, what.fault.message)
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  return { at: written === undefined ? now : (what.retry?.notBefore ?? now + ports.settings.resyncMs) }
+  // Another step may be possible meanwhile: the planner is asked again before this one's time.
+  const soon = now + ports.settings.pollMs
+  return { at: written === undefined ? now : Math.min(what.retry?.notBefore ?? soon, soon) }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
