@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
+import { reset } from './reset.ts'
 import type { Upstreams } from './upstream.ts'
 
 /** A request that met a stale connection is sent again; more often than this it is not bad luck. */
@@ -53,7 +54,7 @@ export function reasonOf(failure: unknown): Reason {
  * said all. (Once there is an answer, the connection may already carry another request.)
  */
 export function abandon(upstream: ClientRequest): void {
-  upstream.socket?.resetAndDestroy()
+  if (upstream.socket !== null) reset(upstream.socket)
   upstream.destroy()
 }
 
@@ -119,7 +120,7 @@ function mayRepeat({ failure, upstream }: Exchange, request: IncomingMessage, re
  * only by the end of the connection: there it has to be a reset.
  */
 export function cut({ httpVersion }: Exchange, response: ServerResponse): void {
-  if (httpVersion === '1.0') response.socket?.resetAndDestroy()
+  if (httpVersion === '1.0' && response.socket !== null) reset(response.socket)
   response.destroy()
 }
 

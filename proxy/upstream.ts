@@ -6,6 +6,7 @@ import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
 import { DialError, dialProved } from './handshake.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
+import { reset } from './reset.ts'
 import type { Target } from './target.ts'
 
 /** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
@@ -76,7 +77,7 @@ export class Upstreams {
   }
 
   #cut({ key }: Target): void {
-    for (const socket of this.#live.get(key)?.sockets ?? []) socket.resetAndDestroy()
+    for (const socket of this.#live.get(key)?.sockets ?? []) reset(socket)
   }
 
   async #dial(name: string): Promise<net.Socket> {
