@@ -20,6 +20,8 @@ export interface UpstreamOptions {
   readonly dialTimeoutMs: number
   /** How long a free connection waits for the next request. */
   readonly idleMs: number
+  /** Sees each proved connection. */
+  readonly connected: (socket: net.Socket) => void
 }
 
 interface Upstream {
@@ -93,6 +95,7 @@ export class Upstreams {
       throw new DialError('unreachable', 'the route changed while the machine was dialled')
     }
     upstream.sockets.add(socket)
+    this.#options.connected(socket)
     socket.once('close', () => upstream.sockets.delete(socket))
     return socket
   }
