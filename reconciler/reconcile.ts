@@ -112,8 +112,13 @@ function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, 
   else note(decision.kind === 'wait' ? 'wait' : 'stalled', decision.reason, decision.message)
 }
 
+async function wishNow(ports: Ports, tenant: Tenant): Promise<Wish> {
+  return wishOf(ports, tenant, await ports.activity.lastUsedAt(tenant.uid))
+}
+
 /** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
-export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
+export async function look(ports: Ports, tenant: Tenant, known?: Wish): Promise<PlanInput> {
+  const wish = known ?? (await wishNow(ports, tenant))
   const observed: Observed = await observe(ports, tenant, wish)
   const { settings, guards, clock } = ports
   return { tenant, wish, observed, fleet: guards.view(), settings, now: clock.now() }
@@ -123,7 +128,7 @@ export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(por
 export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
   const tenant = await ports.store.get(uid)
   if (tenant === undefined) return undefined
-  const wish = wishOf(ports, tenant)
+  const wish = await wishNow(ports, tenant)
   let input: PlanInput
   try {
     input = await look(ports, tenant, wish)

@@ -124,7 +124,7 @@ function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Dec
       guestFinding(input, machine) ??
       restamp(input, machine) ??
       certificateFinding(input) ??
-      settle(input, deferral(input, machine))
+      settle(input, Math.min(deferral(input, machine) ?? Infinity, input.wish.sleepsAt ?? Infinity))
     )
   const { name, incarnation } = nextMachine(input)
   return act({ kind: 'createMachine', name, incarnation, volume: volume.id, region: volume.region })

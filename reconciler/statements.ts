@@ -64,6 +64,8 @@ function deletedStatement(input: PlanInput, decision: Decision): Statement {
 function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {
   const { wish, tenant } = input
   if (wish.effective === 'deleted') return deletedStatement(input, decision)
+  if (wish.effective === 'idle-suspended')
+    return say('Ready', false, 'Asleep', `${tenant.name} sleeps because nobody uses it; the next request wakes it.`)
   if (wish.effective !== 'running') {
     const owner = wish.effective === 'billing-suspended' ? 'billing' : 'the admin'
     return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)

@@ -1,6 +1,7 @@
 // The road to a suspended tenant: no compute, the volume stays. Pure.
 import type { Decision, PlanInput } from './decision.ts'
 import { driftOf, restamp, update } from './drift.ts'
+import { fallingAsleep } from './idle.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
 import { retryOf } from './retries.ts'
@@ -21,7 +22,8 @@ function suspendRefused({ tenant }: PlanInput): boolean {
 function rest(input: PlanInput, { id }: ObservedMachine): Decision {
   const memoryMb = input.wish.resolved?.guest.memoryMb ?? Infinity
   const suspend = memoryMb <= suspendableMb && !suspendRefused(input)
-  return act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id })
+  const unusedSince = input.wish.effective === 'idle-suspended' ? (input.wish.lastUsedAt ?? 0) : undefined
+  return fallingAsleep(input) ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
 }
 
 /** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */

@@ -20,7 +20,7 @@ const route = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('closed'),
-    reason: z.enum(['provisioning', 'suspended', 'billing', 'deleting', 'failed']),
+    reason: z.enum(['provisioning', 'asleep', 'waking', 'suspended', 'billing', 'deleting', 'failed']),
   }),
 ])
 
