@@ -1,6 +1,7 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
 import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { guarded, ownRetry } from './guards/guarded.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
@@ -46,5 +47,6 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  return held(strayFinding(input, world) ?? wanted(input, world), input.tenant.status.retry, input)
+  const decision = strayFinding(input, world) ?? wanted(input, world)
+  return guarded(held(decision, ownRetry(decision, input), input), input)
 }
