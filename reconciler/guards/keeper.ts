@@ -189,7 +189,7 @@ export class Keeper implements Guards {
     const entry = this.#reserved.get(tenant.uid) ?? entryOf(tenant, step, this.#options.clock.now())
     if (entry === undefined || taken(this.#ledger, entry)) return
     await this.#options.store.charge(entry)
-    this.#ledger = [...this.#ledger, entry]
+    this.#ledger = [...this.#ledger, entry].sort((a, b) => a.at - b.at)
     this.#reserved.delete(tenant.uid)
   }
 

@@ -19,6 +19,7 @@ export const titles = {
   'method-not-allowed': 'The resource does not know this method',
   conflict: 'Somebody else is writing the same resource',
   'domain-taken': 'A domain is in use already',
+  'nothing-parked': 'Nothing waits for approval',
   'precondition-failed': 'The resource is not what the request expected',
   'too-large': 'The body is too large',
   'unsupported-media-type': 'The body is in a format that is not read here',

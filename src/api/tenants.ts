@@ -4,15 +4,17 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
 import { entitlement, tenantDocument, type Tenant } from '../../specs/tenant.ts'
+import type { TenantWish } from '../store/tenants.ts'
 import { readDocument } from './body.ts'
+import { withApproved, withRejected } from './brake.ts'
 import { etagOf, notModified } from './etag.ts'
 import { invalid, Problem } from './problem.ts'
 import { checkName, notFound } from './rules.ts'
 import { tenantView } from './view.ts'
 import {
   applyTenant,
+  changeEntitlement,
   changeTenant,
-  withEntitlement,
   withState,
   type Preconditions,
   type WriteContext,
@@ -89,6 +91,22 @@ async function retry(routes: TenantRoutes, context: Context, name: string): Prom
   answer(context, tenant, 202)
 }
 
+/** An admin's word on what the brake has parked. */
+async function decide(
+  routes: TenantRoutes,
+  context: Context,
+  name: string,
+  alter: (wish: TenantWish) => TenantWish,
+): Promise<void> {
+  const tenant = await changeTenant(routes, name, preconditions(context), (wish) => {
+    if (wish.parked === undefined)
+      throw new Problem(409, 'nothing-parked', `Nothing that billing wants of ${name} waits for approval.`)
+    return alter(wish)
+  })
+  routes.wake(tenant.uid)
+  answer(context, tenant)
+}
+
 /** The routes under /v1/tenants. */
 export function tenantRouter(routes: TenantRoutes): Router {
   const router = new Router({ prefix: '/v1/tenants', sensitive: true })
@@ -107,9 +125,10 @@ export function tenantRouter(routes: TenantRoutes): Router {
   })
   router.put('/:name/entitlement', async (context) => {
     const wanted = await readDocument(context, entitlement)
-    const tenant = await changeTenant(routes, nameOf(context), preconditions(context), withEntitlement(wanted))
+    const tenant = await changeEntitlement(routes, nameOf(context), preconditions(context), wanted)
     routes.wake(tenant.uid)
-    answer(context, tenant)
+    // Accepted, and not in effect: the brake has parked it.
+    answer(context, tenant, tenant.parked === undefined ? 200 : 202)
   })
   router.get('/:name/plan', async (context) => {
     const tenant = await existing(routes, nameOf(context))
@@ -118,5 +137,7 @@ export function tenantRouter(routes: TenantRoutes): Router {
     context.body = await routes.preview(tenant)
   })
   router.post('/:name/actions/retry', (context) => retry(routes, context, nameOf(context)))
+  router.post('/:name/actions/approve', (context) => decide(routes, context, nameOf(context), withApproved))
+  router.post('/:name/actions/reject', (context) => decide(routes, context, nameOf(context), withRejected))
   return router
 }
