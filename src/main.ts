@@ -19,6 +19,7 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
+import { fleetIn } from './store/fleet.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
@@ -106,6 +107,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
@@ -130,6 +132,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
+      fleet,
       cloud: flyCloud({
         client,
         app,
@@ -153,6 +156,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         host: config.host,
         port: config.apiPort,
         tenants,
+        fleet,
         classes,
         policy,
         adminToken,
