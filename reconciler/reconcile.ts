@@ -14,7 +14,10 @@ import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again; undefined: it does not exist any more. */
-export type ComeBack = { readonly at: Instant } | undefined
+type ComeBack = { readonly at: Instant } | undefined
+
+/** The same, with the live machine that the record named before the pass. */
+export type Passed = { readonly at: Instant; readonly machine: string | undefined } | undefined
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
@@ -158,11 +161,13 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
-export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
+export async function reconcile(ports: Ports, uid: string): Promise<Passed> {
   const tenant = await ports.store.get(uid)
   if (tenant === undefined) return undefined
+  const { machine } = tenant.status
   try {
-    return await pass(ports, tenant)
+    const back = await pass(ports, tenant)
+    return back && { ...back, machine: machine?.state === 'destroyed' ? undefined : machine?.id }
   } finally {
     ports.guards.release(tenant)
   }

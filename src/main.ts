@@ -138,6 +138,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         app,
         org,
         naming: { prefix: config.prefix, environment: config.environment },
+        retainDays: config.retainDays,
         clock: realClock,
       }),
       keys,

@@ -56,7 +56,12 @@ async function herdOf(t: ExecutionContext): Promise<Herd> {
   const underWay = { count: 0 }
   const client = flyClient({ baseUrl: sim.url, token: 'test', clock: realClock, limits: 'off' })
   const { naming } = planSettings
-  const cloud = noted(flyCloud({ client, app: 'app', org: 'personal', naming, clock }), clock, calls, underWay)
+  const cloud = noted(
+    flyCloud({ client, app: 'app', org: 'personal', naming, clock, retainDays: 14 }),
+    clock,
+    calls,
+    underWay,
+  )
   const guards = keeperOver(clock, memoryGuardStore(), { wake: (uid) => controller.wake(uid) })
   await guards.load()
   const fleet = fleetOf(count, { clock, cloud, guards })
