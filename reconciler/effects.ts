@@ -28,7 +28,7 @@ export interface ForecastWorld {
   readonly firstBoot?: string | undefined
   /** Every name ever created. */
   readonly created: readonly string[]
-  readonly snapshots?: readonly ObservedSnapshot[] | undefined
+  readonly snapshots: readonly ObservedSnapshot[]
 }
 
 /** What a machine is made from, as it can be read back. */
@@ -89,8 +89,8 @@ export function timePasses(world: ForecastWorld): ForecastWorld {
   const certificates = Object.fromEntries(
     Object.entries(world.certificates).map(([host, state]) => [host, state === 'pending' ? 'issued' : state]),
   )
-  const snapshots = world.snapshots?.map((snapshot) => ({ ...snapshot, complete: true }))
-  const next = { ...world, machines, volumes, certificates, ...(snapshots === undefined ? {} : { snapshots }) }
+  const snapshots = world.snapshots.map((snapshot) => ({ ...snapshot, complete: true }))
+  const next = { ...world, machines, volumes, certificates, snapshots }
   return { ...next, guest: guestLater(next) }
 }
 
@@ -132,8 +132,8 @@ function stamped(world: ForecastWorld, { id, metadata }: StepOf<'stampMachine'>)
 }
 
 function snapshotTaken(world: ForecastWorld, now: Instant): ForecastWorld {
-  const before = world.snapshots ?? []
-  const snapshot = { id: `snapshot-${before.length + 1}`, complete: false, createdAt: now, sizeBytes: 0 }
+  const before = world.snapshots
+  const snapshot = { id: `snapshot-${before.length + 1}`, complete: false, createdAt: now, sizeBytes: 1 }
   return { ...world, snapshots: [snapshot, ...before] }
 }
 
@@ -192,12 +192,6 @@ export function effectOf(world: ForecastWorld, step: Step, making: Making): Effe
   }
 }
 
-/** Of a deletion, what is read besides. */
-function farewell(world: ForecastWorld, { status }: Tenant, wish: Wish): Partial<Observed> {
-  if (wish.effective !== 'deleted' || status.volume === undefined) return {}
-  return { snapshots: world.snapshots ?? [], claims: [] }
-}
-
 /** What an observation shows of the world: reads by id where there is a record, lists only where a create is open. */
 export function observationOf(world: ForecastWorld, tenant: Tenant, wish: Wish): Observed {
   if (world.app === 'absent')
@@ -214,6 +208,6 @@ export function observationOf(world: ForecastWorld, tenant: Tenant, wish: Wish):
     machines,
     certificates: world.certificates,
     guest: asked ? world.guest : { kind: 'unknown' },
-    ...farewell(world, tenant, wish),
+    ...(wish.effective === 'deleted' ? { snapshots: world.snapshots, claims: [] } : {}),
   }
 }

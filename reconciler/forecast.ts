@@ -1,9 +1,11 @@
 // Forecast: the road that lies ahead, by asking the planner again and again of a world in which each step does what it
 // should and time passes. Pure: nothing is called and nothing is written.
+import { findCondition } from '../specs/conditions.ts'
 import type { Instant } from '../specs/clock.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { effectOf, observationOf, timePasses, type ForecastWorld, type Making } from './effects.ts'
+import { purgeAt } from './farewell.ts'
 import { outlook, type PlannedStep } from './outlook.ts'
 import { plan } from './plan.ts'
 import { statusDone, statusSeen } from './status.ts'
@@ -51,7 +53,17 @@ function worldOf(input: PlanInput): ForecastWorld {
   const boot = guest.kind === 'starting' || guest.kind === 'ready' ? guest.boot : tenant.status.preparedBoot
   const { app, volumes, machines, snapshots } = observed
   const certificates = certificatesOf(input)
-  return { app, volumes, machines, certificates, guest, boots: 0, firstBoot: boot, created: [], snapshots }
+  return {
+    app,
+    volumes,
+    machines,
+    certificates,
+    guest,
+    boots: 0,
+    firstBoot: boot,
+    created: [],
+    snapshots: snapshots ?? [],
+  }
 }
 
 /** What is made gets its name as its id: nobody knows Fly's id before Fly has given it. */
@@ -80,7 +92,11 @@ function onward(seen: PlanInput, decision: Decision, at: Position): Position {
   const tenant = { ...at.tenant, status: statusSeen(seen, decision) }
   if (decision.kind !== 'act') return { tenant, world: timePasses(at.world), now: Math.max(at.now + 1, decision.until) }
   const { world, created } = effectOf(at.world, decision.step, makingOf(seen, at.now))
-  return { tenant: { ...tenant, status: statusDone(tenant.status, decision.step, created) }, world, now: at.now }
+  return {
+    tenant: { ...tenant, status: statusDone(tenant.status, decision.step, created, at.now) },
+    world,
+    now: at.now,
+  }
 }
 
 /** The same situation again, whatever the clock says. */
@@ -91,10 +107,25 @@ function signature(decision: Decision, { tenant, world }: Position): string {
 
 const endless: Waiting = { reason: 'NoEnd', message: 'The steps would repeat without an end.', until: 0 }
 
-function end(decision: Decision): Pick<Forecast, 'ends' | 'waitsFor'> {
+/** Quiet, and yet not at the end: an update that waits for the machine's next stop, a volume that is retained. */
+function resting(input: PlanInput, decision: Extract<Decision, { kind: 'settled' }>): Waiting | undefined {
+  const { conditions } = statusSeen(input, decision)
+  const drifted = findCondition(conditions, 'Drifted')
+  if (drifted !== undefined) {
+    const { reason, message, nextTryAt: until = decision.until } = drifted
+    return { reason, message, until }
+  }
+  const ready = findCondition(conditions, 'Ready')
+  if (ready?.reason !== 'Retained') return undefined
+  return { reason: ready.reason, message: ready.message, until: purgeAt(input) }
+}
+
+function end(input: PlanInput, decision: Decision): Pick<Forecast, 'ends' | 'waitsFor'> {
   switch (decision.kind) {
-    case 'settled':
-      return { ends: 'settled', waitsFor: undefined }
+    case 'settled': {
+      const waitsFor = resting(input, decision)
+      return { ends: waitsFor === undefined ? 'settled' : 'wait', waitsFor }
+    }
     case 'act':
       return { ends: 'stalled', waitsFor: endless }
     case 'wait':
@@ -106,11 +137,11 @@ function end(decision: Decision): Pick<Forecast, 'ends' | 'waitsFor'> {
 }
 
 /** What the steps amount to. */
-function told(decision: Decision, steps: readonly PlannedStep[], last: Decision): Forecast {
+function told(decision: Decision, steps: readonly PlannedStep[], last: Pick<Forecast, 'ends' | 'waitsFor'>): Forecast {
   return {
     decision,
     steps,
-    ...end(last),
+    ...last,
     destructive: steps.some(({ destructive }) => destructive),
     interrupts: steps.some(({ interrupts }) => interrupts),
     typicalSeconds: steps.reduce((sum, step) => sum + step.typicalSeconds, 0),
@@ -134,10 +165,10 @@ export function forecast(input: PlanInput): Forecast {
     if (decision.kind === 'act') steps.push(outlook(now, decision.step))
     // A purged tenant is not looked at again.
     if (decision.kind === 'act' && decision.step.kind === 'forgetTenant')
-      return told(first, steps, { kind: 'settled', until: at.now })
+      return told(first, steps, { ends: 'settled', waitsFor: undefined })
     at = onward(now, decision, at)
     now = look(input, at)
     decision = plan(now)
   }
-  return told(first, steps, decision)
+  return told(first, steps, end(now, decision))
 }

@@ -39,12 +39,17 @@ async function machines(ports: Ports, tenant: Tenant): Promise<readonly Observed
   return mayExist ? cloud.machinesOf(uid) : []
 }
 
-async function certificates({ cloud }: Ports, wish: Wish): Promise<Record<string, CertificateState>> {
-  const states: Record<string, CertificateState> = {}
-  if (wish.effective !== 'running' && wish.effective !== 'deleted') return states
+/** The wanted certificates and those that the tenant had before. */
+async function certificates(
+  { cloud }: Ports,
+  { status }: Tenant,
+  wish: Wish,
+): Promise<Record<string, CertificateState>> {
+  if (wish.effective !== 'running' && wish.effective !== 'deleted') return {}
   const asked = wish.certificates.filter(({ shared }) => wish.effective === 'running' || !shared)
-  for (const { host } of asked) states[host] = await cloud.certificate(host)
-  return states
+  const hosts = new Set([...asked.map(({ host }) => host), ...(status.certificates ?? [])])
+  const states = await Promise.all([...hosts].map(async (host) => [host, await cloud.certificate(host)] as const))
+  return Object.fromEntries(states)
 }
 
 /** What a deletion needs to know besides: the volume's snapshots, and who else names the volume. */
@@ -67,12 +72,11 @@ export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
   const foundMachines = await machines(ports, tenant)
   const foundVolumes = await volumes(ports, tenant, foundMachines)
-  const provisioned = foundMachines.length > 0 || wish.effective === 'deleted'
   return {
     app: 'present',
     volumes: foundVolumes,
     machines: foundMachines,
-    certificates: provisioned ? await certificates(ports, wish) : {},
+    certificates: await certificates(ports, tenant, wish),
     guest: await guest(ports, wish, foundMachines),
     ...(await farewell(ports, tenant, wish)),
   }

@@ -7,13 +7,20 @@ import { planTeardown } from './teardown.ts'
 import { act, poll, stall } from './verdicts.ts'
 import { surveyWorld, type World } from './world.ts'
 
-/** A machine of an earlier incarnation that came back holds no claim: it goes, whatever is wanted. */
-function strayFinding(input: PlanInput, { strays }: World): Decision | undefined {
+/** A machine that is not the tenant's any more holds no claim: it goes, whatever is wanted. */
+function strayFinding(input: PlanInput, { machine, strays }: World): Decision | undefined {
   const [stray] = strays
   if (stray === undefined) return undefined
-  return stray.state === 'destroying'
-    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
-    : act({ kind: 'destroyMachine', id: stray.id, region: stray.region, why: 'stray' })
+  const { id, region, state, incarnation } = stray
+  if (incarnation === machine?.incarnation)
+    return stall(
+      input,
+      'IdentityConflict',
+      `Machines ${machine.id} and ${id} both claim to be incarnation ${incarnation} of this tenant, which Fly's unique names should not allow. Nothing is destroyed: look at both and destroy the wrong one.`,
+    )
+  return state === 'destroying'
+    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${id}, is being destroyed.`)
+    : act({ kind: 'destroyMachine', id, region, why: 'stray' })
 }
 
 function wanted(input: PlanInput, world: World): Decision {
@@ -46,5 +53,12 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  return held(strayFinding(input, world) ?? wanted(input, world), input.tenant.status.retry, input)
+  const permitted = (decision: Decision) => held(decision, input.tenant.status.retry, input)
+  const stray = strayFinding(input, world)
+  if (stray !== undefined) {
+    const verdict = permitted(stray)
+    // A stray that cannot be removed now keeps nobody from the tenant itself, unless it is not known which is which.
+    if (verdict.kind === 'act' || verdict.kind === 'stalled' || world.machine === undefined) return verdict
+  }
+  return permitted(wanted(input, world))
 }

@@ -73,6 +73,8 @@ export interface VolumeRecord {
 export interface SnapshotRecord {
   readonly volume: string
   readonly requestedAt: Instant
+  /** The snapshots that there were before: Fly's clock need not agree with ours. */
+  readonly known: readonly string[]
   /** Set once Fly says that it is complete. */
   readonly id?: string | undefined
   readonly sizeBytes?: number | undefined
@@ -131,6 +133,8 @@ export interface TenantStatus {
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
   readonly snapshot?: SnapshotRecord | undefined
+  /** Hosts for which this tenant has a certificate of its own. */
+  readonly certificates?: readonly string[] | undefined
   readonly drift?: DriftRecord | undefined
   readonly crash?: CrashRecord | undefined
   /** When a machine of this tenant was last given up for another one. */

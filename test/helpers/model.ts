@@ -23,7 +23,22 @@ export type ModelWorld = Writable<Omit<ForecastWorld, 'volumes' | 'machines' | '
   volumes: ObservedVolume[]
   machines: ObservedMachine[]
   created: string[]
-  snapshots?: ObservedSnapshot[] | undefined
+  snapshots: ObservedSnapshot[]
+}
+
+/** A world with nothing in it. */
+export function emptyWorld(part: Partial<ModelWorld> = {}): ModelWorld {
+  return {
+    app: 'absent',
+    volumes: [],
+    machines: [],
+    certificates: {},
+    guest: { kind: 'unknown' },
+    snapshots: [],
+    boots: 0,
+    created: [],
+    ...part,
+  }
 }
 
 export function modelMachine({

@@ -104,14 +104,16 @@ function* places(): Generator<{ name: string; status: Partial<TenantStatus>; wor
         // A machine is created only once the volume is on record, and nothing is without the app.
         if (machine.name !== 'no machine' && volume.status?.volume === undefined) continue
         if (app === 'absent' && (volume.name !== 'no volume' || machine.name !== 'no machine')) continue
-        for (const guest of guests)
+        // Only a machine that is up has a gateway to ask.
+        const up = machine.machines?.[0]?.state === 'started' && machine.status?.machine?.incarnation === 1
+        for (const guest of up ? guests : guests.slice(0, 1))
           for (const certificate of app === 'absent' ? (['absent'] as const) : certificates)
             yield {
               name: [app, volume.name, machine.name, guest.kind, certificate].join(' | '),
               status: { ...volume.status, ...machine.status },
               world: {
                 ...{ app, volumes: volume.volumes ?? [], machines: machine.machines ?? [] },
-                ...{ certificates: { '*.localhost': certificate }, guest, boots: 0, created: [] },
+                ...{ certificates: { '*.localhost': certificate }, guest, snapshots: [], boots: 0, created: [] },
               },
             }
       }
