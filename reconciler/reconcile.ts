@@ -32,9 +32,13 @@ async function save({ store }: Ports, tenant: Tenant, status: TenantStatus): Pro
 }
 
 function noteFor({ clock, journal }: Ports, tenant: Tenant) {
-  return (kind: JournalEntry['kind'], what: string, message: string, tookMs?: number) => {
-    const entry = { at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message }
-    journal.note(tookMs === undefined ? entry : { ...entry, tookMs })
+  return (
+    kind: JournalEntry['kind'],
+    what: string,
+    message: string,
+    more: Pick<JournalEntry, 'tookMs' | 'reason'> = {},
+  ) => {
+    journal.note({ at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message, ...more })
   }
 }
 
@@ -54,9 +58,12 @@ async function fail(
     readonly fault: Fault
     readonly status: TenantStatus
     readonly retry: Retry | undefined
+    readonly tookMs?: number
   },
 ): Promise<ComeBack> {
-  noteFor(ports, tenant)('failed', what.step, what.fault.message)
+  const { rule, message } = what.fault
+  const took = what.tookMs === undefined ? {} : { tookMs: what.tookMs }
+  noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
   return { at: written === undefined ? now : (what.retry?.notBefore ?? now + ports.settings.resyncMs) }
@@ -67,9 +74,9 @@ function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Prom
   return fail(ports, tenant, { step: 'observe', fault, status, retry: status.outage })
 }
 
-function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault): Promise<ComeBack> {
+function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault, tookMs: number): Promise<ComeBack> {
   const status = statusFailed(tenant, step, fault, moment(ports))
-  return fail(ports, tenant, { step, fault, status, retry: status.retry })
+  return fail(ports, tenant, { step, fault, status, retry: status.retry, tookMs })
 }
 
 /** Performs the step and accounts for it. Answers what it made, or the Fault that it met. */
@@ -93,8 +100,9 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
   const result = await perform(ports, tenant, wish, step)
-  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result)
-  note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
+  const tookMs = ports.clock.now() - started
+  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
+  note('done', step.kind, stepWords[step.kind], { tookMs })
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant.status, step, result, ports.clock.now()))
