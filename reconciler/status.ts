@@ -23,6 +23,8 @@ import { absenceProved } from './intent.ts'
 import type { ObservedMachine } from './observed.ts'
 import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
+import { forgotten, remembered, retryOf } from './retries.ts'
+import { withVolume } from './restore.ts'
 import type { Step } from './step.ts'
 import { inStateSince } from './stuck.ts'
 import { surveyWorld, type World } from './world.ts'
@@ -76,6 +78,13 @@ function purgingAfter({ tenant, wish, now }: PlanInput, decision: Decision): Ins
   return wish.effective === 'deleted' && begins ? (tenant.status.purgingSince ?? now) : tenant.status.purgingSince
 }
 
+const mostFenced = 10
+
+function fencedAfter({ tenant }: PlanInput, { strays }: World): readonly string[] | undefined {
+  const ids = new Set([...(tenant.status.fenced ?? []), ...strays.map(({ id }) => id)])
+  return ids.size === 0 ? undefined : [...ids].slice(-mostFenced)
+}
+
 function replacedAfter({ tenant, now }: PlanInput, decision: Decision): Instant | undefined {
   const replaces =
     decision.kind === 'act' && decision.step.kind === 'destroyMachine' && decision.step.why === 'replaced'
@@ -83,7 +92,7 @@ function replacedAfter({ tenant, now }: PlanInput, decision: Decision): Instant 
 }
 
 function found(intent: Intent, { volume, machine }: World): boolean {
-  return intent.kind === 'createVolume' ? volume !== undefined : machine?.incarnation === intent.incarnation
+  return intent.kind === 'createVolume' ? volume?.name === intent.name : machine?.incarnation === intent.incarnation
 }
 
 /** What is still unknown of the last create, or the note of the create that is about to happen. */
@@ -97,10 +106,8 @@ function intentAfter(input: PlanInput, world: World, decision: Decision): Intent
   return intent.absentSince === undefined ? { ...intent, absentSince: input.now } : intent
 }
 
-function retryAfter({ tenant }: PlanInput, decision: Decision): Retry | undefined {
-  const { retry } = tenant.status
-  const renewed = retry !== undefined && retry.generation < tenant.generation
-  return decision.kind === 'settled' || renewed ? undefined : retry
+function retriesAfter({ tenant }: PlanInput, decision: Decision) {
+  return forgotten(tenant.status, ({ generation }) => decision.kind === 'settled' || generation < tenant.generation)
 }
 
 /** The status that says what was seen and what will be done next, including the note before a create. */
@@ -111,7 +118,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
   const deleted = wish.effective === 'deleted'
   const retained = tenant.status.retainedSince !== undefined
   const settled = decision.kind === 'settled'
-  return {
+  const seen = {
     observedGeneration: tenant.generation,
     effective: wish.effective,
     conditions: stateConditions(
@@ -122,31 +129,35 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     ),
     hosts: wish.hosts,
     route,
-    machine: machineAfter(input, world),
-    volume: volumeAfter(input, world),
     intent: intentAfter(input, world, decision),
-    retry: retryAfter(input, decision),
+    ...retriesAfter(input, decision),
     preparedBoot: tenant.status.preparedBoot,
     snapshot: snapshotNote(input, decision),
     certificates: certificatesAfter(input, decision),
     drift: driftAfter(input, world),
     crash: crashAfter(input, world),
     replacedAt: replacedAfter(input, decision),
-    fenced: world.strays.length === 0 ? undefined : world.strays.map(({ id }) => id),
+    fenced: fencedAfter(input, world),
     retainedSince: deleted && (retained || settled) ? (tenant.status.retainedSince ?? now) : undefined,
     purgingSince: purgingAfter(input, decision),
+    machine: machineAfter(input, world),
+    volume: tenant.status.volume,
+    restoredAt: tenant.status.restoredAt,
+    retired: tenant.status.retired,
   }
+  return withVolume(seen, volumeAfter(input, world), tenant.restore)
 }
 
 /** The status after a step went through, at `now`. */
-export function statusDone(status: TenantStatus, step: Step, created: Created, now: Instant): TenantStatus {
-  const done = { ...status, retry: status.retry?.step === step.kind ? undefined : status.retry }
+export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
+  const { status } = tenant
+  const done = { ...status, ...forgotten(status, (retry) => retry.step === step.kind) }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)
-    return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1 } }
+    return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1, updatedAt: now } }
   const { volume, machine } = created
   if (step.kind === 'createVolume' && volume !== undefined)
-    return { ...done, intent: undefined, volume: { id: volume.id, incarnation: step.incarnation } }
+    return withVolume({ ...done, intent: undefined }, { id: volume.id, incarnation: step.incarnation }, tenant.restore)
   if (step.kind === 'createMachine' && machine !== undefined)
     return { ...done, intent: undefined, machine: machineRecord(machine, now) }
   return done
@@ -187,13 +198,13 @@ export function statusBlind(tenant: Tenant, effective: EffectiveState, fault: Fa
 
 /** The status after a step failed. */
 export function statusFailed(tenant: Tenant, step: Step['kind'], fault: Fault, at: Moment): TenantStatus {
-  const retry = failure(tenant.status.retry, step, fault, tenant.generation, at)
+  const retry = failure(retryOf(tenant.status, step), step, fault, tenant.generation, at)
   const creates = step === 'createVolume' || step === 'createMachine'
   return {
     ...tenant.status,
     ...withFailure(tenant, retry, at.now),
     // A refusal says that nothing was made; silence does not.
     intent: creates && !fault.ambiguous ? undefined : tenant.status.intent,
-    retry,
+    ...remembered(tenant.status, retry),
   }
 }

@@ -11,6 +11,8 @@ export type Step =
       readonly incarnation: number
       readonly sizeGb: number
       readonly region: string
+      /** What it begins with; undefined: nothing. */
+      readonly snapshot?: string | undefined
     }
   | { readonly kind: 'extendVolume'; readonly id: string; readonly sizeGb: number }
   | { readonly kind: 'snapshotVolume'; readonly id: string }
@@ -50,6 +52,14 @@ export type Step =
   | { readonly kind: 'forgetTenant' }
 
 export type StepKind = Step['kind']
+
+/** What cannot be taken back. */
+const irreversible: ReadonlySet<StepKind> = new Set(['destroyMachine', 'destroyVolume', 'forgetTenant'])
+
+/** How much of the lease must be left to begin a step: a call that destroys must end while the lease is still ours. */
+export function spareMsFor({ kind }: Step): number {
+  return irreversible.has(kind) ? 10_000 : 0
+}
 
 /** Each step as a person reads it: "creating the volume". */
 export const stepWords: Readonly<Record<StepKind, string>> = {

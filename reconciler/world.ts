@@ -29,14 +29,25 @@ function movedVolume({ tenant, observed, settings }: PlanInput): ObservedVolume 
   const machine = observed.machines.find(({ id, uid }) => id === recorded?.id && uid === tenant.uid)
   const mounted = observed.volumes.find(({ id }) => id === machine?.mount)
   if (mounted === undefined || mounted.state === 'leaving') return undefined
-  return parseName(settings.naming, mounted.name)?.uid === tenant.uid ? mounted : undefined
+  // A moved volume keeps its name; one of another incarnation was put aside by a restore.
+  const parsed = parseName(settings.naming, mounted.name)
+  const same = parsed?.uid === tenant.uid && parsed.incarnation === tenant.status.volume?.incarnation
+  return same ? mounted : undefined
+}
+
+/** The volume of an unresolved create: during a restore it stands beside the present one until it is taken up. */
+function createdVolume({ tenant, observed }: PlanInput): ObservedVolume | undefined {
+  const { intent } = tenant.status
+  if (intent?.kind !== 'createVolume') return undefined
+  return observed.volumes.filter(({ name, state }) => name === intent.name && state !== 'leaving').sort(byClaim)[0]
 }
 
 function chooseVolume(input: PlanInput): ObservedVolume | undefined {
   const { tenant, observed } = input
   const recorded = tenant.status.volume
-  if (recorded !== undefined) return movedVolume(input) ?? observed.volumes.find(({ id }) => id === recorded.id)
-  return observed.volumes.filter(({ state }) => state !== 'leaving').sort(byClaim)[0]
+  const created = createdVolume(input)
+  if (created !== undefined || recorded === undefined) return created
+  return movedVolume(input) ?? observed.volumes.find(({ id }) => id === recorded.id)
 }
 
 /**
@@ -44,9 +55,10 @@ function chooseVolume(input: PlanInput): ObservedVolume | undefined {
  * never the tenant's again.
  */
 function chooseMachine({ tenant, observed }: PlanInput): ObservedMachine | undefined {
-  const recorded = tenant.status.machine
+  const { machine: recorded, fenced = [] } = tenant.status
   const later = observed.machines.filter(
-    ({ id, incarnation }) => id === recorded?.id || incarnation > (recorded?.incarnation ?? 0),
+    ({ id, incarnation }) =>
+      !fenced.includes(id) && (id === recorded?.id || incarnation > (recorded?.incarnation ?? 0)),
   )
   return later.sort((a, b) => b.incarnation - a.incarnation)[0]
 }
@@ -71,8 +83,9 @@ export function nextMachine({ tenant, settings }: PlanInput): { name: string; in
   return { name: machineName(settings.naming, tenant.uid, incarnation), incarnation }
 }
 
-/** The name of the tenant's volume. Only an explicit restore starts a second incarnation. */
+/** The name of the tenant's next volume. Only an explicit restore starts a second incarnation. */
 export function nextVolume({ tenant, settings }: PlanInput): { name: string; incarnation: number } {
-  const incarnation = tenant.status.intent?.kind === 'createVolume' ? tenant.status.intent.incarnation : 1
+  const { intent, volume } = tenant.status
+  const incarnation = intent?.kind === 'createVolume' ? intent.incarnation : (volume?.incarnation ?? 0) + 1
   return { name: volumeName(settings.naming, tenant.uid, incarnation), incarnation }
 }

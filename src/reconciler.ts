@@ -29,9 +29,8 @@ const resyncMs = 300_000
 /** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
 const workers = 32
 const dayMs = 86_400_000
-const retainMs = 14 * dayMs
 const deferMs = 7 * dayMs
-const lease = { ttlMs: 15_000, renewMs: 3_000 }
+const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
   readonly config: Config
@@ -55,7 +54,7 @@ export function platformSettings(options: PlatformOptions): PlatformSettings {
     resyncMs,
     listLagMs: Math.max(1_000, listLagMs * config.scale),
     bridgePort,
-    retainMs,
+    retainMs: config.retainDays * dayMs,
     deferMs,
     scale: Math.max(config.scale, 0.01),
     domain: config.domain,
@@ -104,7 +103,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
     guards: openGuards(),
     seen: (uid) => fleet.idsOf(uid),
-    term: () => held.term,
+    term: (spareMs = 0) => held.termFor(spareMs),
   }
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()

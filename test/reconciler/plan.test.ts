@@ -228,7 +228,7 @@ function walk(first: Tenant, start: ModelWorld, limit: number): Trace {
       if (decision.step.kind === 'forgetTenant') return { steps, last: decision, tenant: { ...tenant, status }, world }
       const { world: next, created } = applyStep(world, decision.step)
       world = next
-      status = statusDone(status, decision.step, created, now)
+      status = statusDone({ ...tenant, status }, decision.step, created, now)
     }
     tenant = { ...tenant, status }
     if (decision.kind === 'settled' || decision.kind === 'stalled') return { steps, last: decision, tenant, world }
