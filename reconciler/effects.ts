@@ -13,6 +13,7 @@ import type {
   ObservedSnapshot,
   ObservedVolume,
 } from './observed.ts'
+import { restorePending } from './restore.ts'
 import type { Step } from './step.ts'
 
 /** What Fly holds for one tenant. */
@@ -192,22 +193,39 @@ export function effectOf(world: ForecastWorld, step: Step, making: Making): Effe
   }
 }
 
+/** The recorded volume, the one that the machine mounts, and what an open create may have made. */
+function volumesSeen(world: ForecastWorld, { status }: Tenant): readonly ObservedVolume[] {
+  const { volume, machine, intent } = status
+  const mounted = world.machines.find(({ id }) => id === machine?.id)?.mount
+  const ids = volume === undefined ? [] : [volume.id, mounted]
+  const made = intent?.kind === 'createVolume' ? intent.name : undefined
+  return world.volumes.filter(({ id, name }) => ids.includes(id) || name === made)
+}
+
+function machinesSeen(world: ForecastWorld, { status }: Tenant): readonly ObservedMachine[] {
+  const { machine, intent } = status
+  const recorded = world.machines.filter(({ id }) => id === machine?.id)
+  const listed = machine !== undefined || intent?.kind === 'createMachine'
+  return recorded.length > 0 ? recorded : listed ? world.machines : []
+}
+
+function historySeen(world: ForecastWorld, tenant: Tenant, wish: Wish): Partial<Observed> {
+  if (wish.effective === 'deleted') return { snapshots: world.snapshots, claims: [] }
+  return restorePending(tenant) ? { snapshots: world.snapshots } : {}
+}
+
 /** What an observation shows of the world: reads by id where there is a record, lists only where a create is open. */
 export function observationOf(world: ForecastWorld, tenant: Tenant, wish: Wish): Observed {
   if (world.app === 'absent')
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
-  const { volume, machine, intent } = tenant.status
-  const listVolumes = volume === undefined && intent?.kind === 'createVolume'
-  const recorded = world.machines.filter(({ id }) => id === machine?.id)
-  const listMachines = machine !== undefined || intent?.kind === 'createMachine'
-  const machines = recorded.length > 0 ? recorded : listMachines ? world.machines : []
+  const machines = machinesSeen(world, tenant)
   const asked = wish.effective === 'running' && machines[0]?.state === 'started'
   return {
     app: 'present',
-    volumes: world.volumes.filter(({ id }) => listVolumes || id === volume?.id),
+    volumes: volumesSeen(world, tenant),
     machines,
     certificates: world.certificates,
     guest: asked ? world.guest : { kind: 'unknown' },
-    ...(wish.effective === 'deleted' ? { snapshots: world.snapshots, claims: [] } : {}),
+    ...historySeen(world, tenant, wish),
   }
 }

@@ -93,7 +93,7 @@ function onward(seen: PlanInput, decision: Decision, at: Position): Position {
   if (decision.kind !== 'act') return { tenant, world: timePasses(at.world), now: Math.max(at.now + 1, decision.until) }
   const { world, created } = effectOf(at.world, decision.step, makingOf(seen, at.now))
   return {
-    tenant: { ...tenant, status: statusDone(tenant.status, decision.step, created, at.now) },
+    tenant: { ...tenant, status: statusDone(tenant, decision.step, created, at.now) },
     world,
     now: at.now,
   }

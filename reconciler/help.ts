@@ -10,60 +10,75 @@ export interface WhyAction {
   readonly request: string
 }
 
-const put = (name: string, what: string) => `PUT /v1/tenants/${name} with ${what}`
+const say = (does: string, command: string, request: string): WhyAction => ({ does, command, request })
 
-/** Undefined where it does not apply to this tenant. */
-function action({ name, spec, status }: Tenant, help: Help): WhyAction | undefined {
-  const tenant = `/v1/tenants/${name}`
+/** What is done by writing the spec. */
+function byWriting({ name, spec, status }: Tenant, help: Help): WhyAction | undefined {
+  const put = (what: string) => `PUT /v1/tenants/${name} with ${what}`
   switch (help) {
-    case 'retry':
-      return { does: 'try again now', command: `moor retry ${name}`, request: `POST ${tenant}/actions/retry` }
     case 'edit':
-      return { does: 'change what is wanted', command: `moor edit ${name}`, request: put(name, 'a changed spec') }
-    case 'unpause':
-      return spec.paused
-        ? {
-            does: 'let Moorage act again',
-            command: `moor set ${name} paused=false`,
-            request: put(name, 'spec.paused false'),
-          }
-        : undefined
-    case 'update-now':
-      return {
-        does: 'restart it with the new configuration now',
-        command: `moor set ${name} update=immediate`,
-        request: put(name, 'spec.update immediate'),
-      }
-    case 'undelete':
-      return status.purgingSince === undefined
-        ? {
-            does: 'take the deletion back',
-            command: `moor resume ${name}`,
-            request: put(name, 'spec.state running'),
-          }
-        : undefined
-    case 'delete':
-      return { does: 'give the tenant up', command: `moor delete ${name}`, request: `DELETE ${tenant}` }
-    case 'diff':
-      return { does: 'see the differences', command: `moor diff ${name}`, request: `GET ${tenant}/diff` }
-    case 'approve':
-      return {
-        does: 'approve what billing asked for',
-        command: `moor approve ${name}`,
-        request: `POST ${tenant}/actions/approve`,
-      }
-    case 'fleet':
-      return { does: 'see what holds the fleet back', command: 'moor fleet status', request: 'GET /v1/fleet' }
-    case 'entitle':
-      return {
-        does: 'let billing allow it again',
-        command: `moor entitle ${name} active`,
-        request: `PUT ${tenant}/entitlement with state active`,
-      }
+      return say('change what is wanted', `moor edit ${name}`, put('a changed spec'))
     case 'run':
-      return { does: 'run it', command: `moor resume ${name}`, request: put(name, 'spec.state running') }
+      return say('run it', `moor resume ${name}`, put('spec.state running'))
+    case 'unpause':
+      if (!spec.paused) return undefined
+      return say('let Moorage act again', `moor set ${name} paused=false`, put('spec.paused false'))
+    case 'update-now':
+      return say('update it now, with a restart', `moor set ${name} update=immediate`, put('spec.update immediate'))
+    case 'delete':
+      if (status.retainedSince !== undefined) return undefined
+      return say('give the tenant up', `moor delete ${name}`, `DELETE /v1/tenants/${name}`)
+    default:
+      return undefined
   }
 }
+
+/** What is asked for once. */
+function byAction({ name, status }: Tenant, help: Help): WhyAction | undefined {
+  const post = (action: string) => `POST /v1/tenants/${name}/actions/${action}`
+  switch (help) {
+    case 'retry':
+      return say('try again now', `moor retry ${name}`, post('retry'))
+    case 'undelete':
+      if (status.purgingSince !== undefined) return undefined
+      return say('take the deletion back', `moor undelete ${name}`, post('undelete'))
+    case 'restore':
+      if (status.volume === undefined) return undefined
+      return say('restore it from a snapshot', `moor restore ${name}`, post('restore'))
+    case 'approve':
+      return say('approve what billing asked for', `moor approve ${name}`, post('approve'))
+    case 'reject':
+      return say('reject what billing asked for', `moor reject ${name}`, post('reject'))
+    default:
+      return undefined
+  }
+}
+
+/** What is read, or is about more than this tenant. */
+function beside({ name }: Tenant, help: Help): WhyAction | undefined {
+  switch (help) {
+    case 'diff':
+      return say('see the differences', `moor diff ${name}`, `GET /v1/tenants/${name}/diff`)
+    case 'entitle':
+      return say(
+        'let billing allow it again',
+        `moor entitle ${name} active`,
+        `PUT /v1/tenants/${name}/entitlement with state active`,
+      )
+    case 'fleet':
+      return say('see what holds the fleet back', 'moor fleet', 'GET /v1/fleet')
+    case 'acknowledge':
+      return say('say that the lists are right', 'moor fleet acknowledge', 'POST /v1/fleet/actions/acknowledge')
+    case 'normal':
+      return say('let Moorage act', 'moor fleet normal', 'PUT /v1/fleet with mode normal')
+    default:
+      return undefined
+  }
+}
+
+/** Undefined where it does not apply to this tenant. */
+const action = (tenant: Tenant, help: Help): WhyAction | undefined =>
+  byWriting(tenant, help) ?? byAction(tenant, help) ?? beside(tenant, help)
 
 /** What can be done, the most direct first. */
 export function helpFor(tenant: Tenant, wanted: readonly Help[]): WhyAction[] {

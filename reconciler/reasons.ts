@@ -17,7 +17,21 @@ export type WaitsOn =
   | 'person'
 
 export type Help =
-  'retry' | 'edit' | 'unpause' | 'update-now' | 'undelete' | 'delete' | 'diff' | 'approve' | 'fleet' | 'entitle' | 'run'
+  | 'retry'
+  | 'edit'
+  | 'unpause'
+  | 'update-now'
+  | 'undelete'
+  | 'restore'
+  | 'delete'
+  | 'diff'
+  | 'approve'
+  | 'reject'
+  | 'acknowledge'
+  | 'normal'
+  | 'fleet'
+  | 'entitle'
+  | 'run'
 
 /** The parts of a tenant, in the order in which they depend on each other. */
 export const subjects = [
@@ -133,6 +147,7 @@ const waits = {
     'VolumeReady',
     'retry',
   ),
+  Restoring: says('The volume made from a snapshot is being taken up.', 'step-in-progress', 'VolumeReady', 'retry'),
   CrashLoop: says(
     'The machine keeps stopping by itself; it is started again later and later.',
     'backoff',
@@ -159,11 +174,18 @@ const waits = {
 /** What holds this tenant or the whole fleet back on purpose. */
 const holds = {
   Paused: says('Moorage looks on and changes nothing, because spec.paused is true.', 'person', 'Permitted', 'unpause'),
-  ObserveOnly: says('Moorage only observes in this mode and changes nothing.', 'person', 'Permitted', 'fleet'),
+  ObserveOnly: says(
+    'Moorage only observes in this mode and changes nothing.',
+    'person',
+    'Permitted',
+    'normal',
+    'fleet',
+  ),
   ObservationSuspect: says(
     'Fly’s lists look incomplete, so nothing is created or destroyed because of what they do not show.',
     'fly',
     'Observed',
+    'acknowledge',
     'fleet',
   ),
   BudgetExhausted: says(
@@ -177,12 +199,14 @@ const holds = {
     'approval',
     'Permitted',
     'approve',
+    'reject',
   ),
   MassChange: says(
     'Billing asked for very many changes in a short time; each counts once an admin approves it.',
     'approval',
     'Entitled',
     'approve',
+    'reject',
   ),
 } satisfies Record<string, ReasonWords>
 
@@ -205,14 +229,17 @@ const verdicts = {
     'The volume that holds the tenant’s data cannot be found on Fly, and is never replaced by an empty one.',
     'person',
     'VolumeReady',
+    'restore',
     'delete',
   ),
   VolumeLeaving: says(
     'The volume that holds the tenant’s data is being destroyed on Fly.',
     'person',
     'VolumeReady',
+    'restore',
     'delete',
   ),
+  SnapshotMissing: says('There is no complete snapshot to restore from.', 'person', 'VolumeReady', 'restore'),
   IdentityConflict: says(
     'Two machines claim to be this tenant’s, and nothing is destroyed until somebody has looked at both.',
     'person',
@@ -247,6 +274,7 @@ const faults = {
     'Fly cannot reach the host that the machine is on; its data is not touched.',
     'host-down',
     'MachineReady',
+    'restore',
     'retry',
   ),
   HostFull: says(

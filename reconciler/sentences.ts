@@ -66,14 +66,14 @@ function ahead({ forecast }: Telling): string {
 }
 
 /** When it goes on, and what has to happen first. */
-function nextText(telling: Telling, { kind, nextTryAt, waitsOn }: Cause): string {
+function nextText(telling: Telling, { kind, nextTryAt, waitsOn, subject }: Cause): string {
   const { now } = telling
   if (kind === 'news') return 'It will be as soon as a controller holds the lease and has its turn.'
   if (kind === 'fault' && nextTryAt === undefined)
     return 'Nothing is tried again until the spec changes or somebody asks for it.'
+  if (waitsOn === 'person' && subject === 'Permitted') return 'Nothing happens until somebody decides.'
   if (kind === 'stalled') return 'Moorage looks again every few minutes, and goes on by itself once that has changed.'
   if (kind === 'abnormal') return nextTryAt === undefined ? '' : `At the latest ${timeText(nextTryAt, now)}.`
-  if (waitsOn === 'person' && nextTryAt === undefined) return 'Nothing happens until somebody decides.'
   if (nextTryAt === undefined || nextTryAt <= now) return `Moorage looks again within seconds.${ahead(telling)}`
   const word = kind === 'fault' ? 'Next try' : 'Next look'
   return `${word} in ${spanText(nextTryAt - now)} (${timeText(nextTryAt, now)}).${ahead(telling)}`

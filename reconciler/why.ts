@@ -105,7 +105,9 @@ function phaseOf(tenant: Tenant, wanted: Why['wanted'], blocking: Cause | undefi
   if (wanted === 'Deleted' && blocking?.kind !== 'news') return downPhase(tenant)
   const open = status.route.kind === 'forward' || findCondition(status.conditions, 'Ready')?.status === 'True'
   if (open) return 'Running'
-  if (blocking?.kind === 'stalled' || (blocking?.kind === 'fault' && blocking.nextTryAt === undefined)) return 'Stalled'
+  const forPerson = blocking?.kind === 'stalled' || (blocking?.kind === 'fault' && blocking.nextTryAt === undefined)
+  // Held back on purpose is not stuck.
+  if (forPerson && blocking.subject !== 'Permitted') return 'Stalled'
   if (blocking?.kind === 'abnormal') return wanted === 'Running' ? 'Running' : 'Suspended'
   if (wanted === 'Suspended' && blocking === undefined) return 'Suspended'
   if (status.observedGeneration === 0) return 'Pending'

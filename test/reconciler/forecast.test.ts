@@ -23,7 +23,7 @@ function walked(first: PlanInput, start: ModelWorld): { steps: string[]; last: D
       steps.push(decision.step.kind)
       const done = applyStep(world, decision.step, { metadata: stampOf('wanted'), contentHash: 'wanted' }, input.now)
       world = done.world
-      status = statusDone(status, decision.step, done.created, input.now)
+      status = statusDone({ ...input.tenant, status }, decision.step, done.created, input.now)
       if (decision.step.kind === 'forgetTenant') return { steps, last: { kind: 'settled', until: 0 } }
     } else world = passTime(world)
     const tenant: Tenant = { ...input.tenant, status }

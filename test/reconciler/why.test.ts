@@ -196,13 +196,23 @@ test('an update that waits for the next stop, and a word of billing’s that wai
   const deferred = why({ tenant: seen(tenantWith({}, { status }), drifted), now: worldNow })
   t.like(deferred, { phase: 'Running', blocking: { reason: 'UpdateDeferred' }, waitsOn: 'time' })
   t.is(deferred.nextAttemptAt, worldNow + 7 * 86_400_000)
-  t.regex(
-    deferred.summary,
-    /^acme is Running, but not all is as wanted: .* To restart it with the new configuration now: /,
-  )
+  t.regex(deferred.summary, /^acme is Running, but not all is as wanted: .* To update it now, with a restart: /)
   const parked = { entitlement: { state: 'suspended' as const }, since: worldNow }
   const held = why({ tenant: seen(tenantWith({}, { parked }), running), now: worldNow })
   t.like(held, { phase: 'Running', blocking: { reason: 'MassChange' }, waitsOn: 'approval' })
+})
+
+test('a tenant that is held back on purpose says by what, and is not stalled', (t) => {
+  const asleep = { ...running, machines: [modelMachine({ state: 'suspended' })] }
+  const tenant = seen(tenantWith({ paused: true }), asleep)
+  const until = worldNow + 300_000
+  const decision = { kind: 'stalled', reason: 'Paused', message: 'The tenant is paused.', until } as const
+  const told = why({ tenant, now: worldNow, decision })
+  t.like(told, { phase: 'Starting', waitsOn: 'person', blocking: { subject: 'Permitted' } })
+  t.is(
+    told.summary,
+    'acme is Starting, not Running: The tenant is paused. Nothing happens until somebody decides. To let Moorage act again: moor set acme paused=false',
+  )
 })
 
 test('a deleted tenant says until when its data is kept, and how to take it back', (t) => {
