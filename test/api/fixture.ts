@@ -7,6 +7,7 @@ import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { eventsIn } from '../../src/store/events.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
@@ -48,7 +49,8 @@ export async function startTestApi(
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
-    preview: undefined,
+    events: eventsIn(store.db),
+    insight: undefined,
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {
