@@ -88,6 +88,13 @@ export interface TenantStore {
   watch(sink: TenantSink): Promise<{ close(): Promise<void> }>
 }
 
+/** When tenants were last used. */
+export interface ActivityStore {
+  lastUsedAt(uid: string): Promise<Instant | undefined>
+  /** Whether nobody has used the tenant after `at`; a use that comes later finds it asleep. */
+  sleep(uid: string, at: Instant, now: Instant): Promise<boolean>
+}
+
 export interface TenantSink {
   changed(tenant: Tenant): void
   removed(uid: string): void
@@ -141,6 +148,7 @@ export interface Ports {
   readonly cloud: Cloud
   readonly guards: Guards
   readonly store: TenantStore
+  readonly activity: ActivityStore
   readonly probe: Probe
   readonly secrets: Secrets
   readonly clock: Clock

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
-import type { Retry, Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
 import type { Observed } from './observed.ts'
@@ -57,7 +57,7 @@ async function fail(
     readonly step: string
     readonly fault: Fault
     readonly status: TenantStatus
-    readonly retry: Retry | undefined
+    readonly back: Instant | undefined
     readonly tookMs?: number
   },
 ): Promise<ComeBack> {
@@ -66,19 +66,20 @@ async function fail(
   noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  // Another step may be possible meanwhile: the planner is asked again before this one's time.
-  const soon = now + ports.settings.pollMs
-  return { at: written === undefined ? now : Math.min(what.retry?.notBefore ?? soon, soon) }
+  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs) }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
   const status = statusBlind(tenant, wish.effective, fault, moment(ports))
-  return fail(ports, tenant, { step: 'observe', fault, status, retry: status.outage })
+  return fail(ports, tenant, { step: 'observe', fault, status, back: status.outage?.notBefore })
 }
 
 function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault, tookMs: number): Promise<ComeBack> {
   const status = statusFailed(tenant, step, fault, moment(ports))
-  return fail(ports, tenant, { step, fault, status, retry: status.retry, tookMs })
+  // Another step may be possible meanwhile: the planner is asked again before this one's time.
+  const soon = ports.clock.now() + ports.settings.pollMs
+  const back = Math.min(status.retry?.notBefore ?? soon, soon)
+  return fail(ports, tenant, { step, fault, status, back, tookMs })
 }
 
 /** Performs the step and accounts for it. Answers what it made, or the Fault that it met. */
@@ -120,8 +121,13 @@ function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, 
   else note(decision.kind === 'wait' ? 'wait' : 'stalled', decision.reason, decision.message)
 }
 
+async function wishNow(ports: Ports, tenant: Tenant): Promise<Wish> {
+  return wishOf(ports, tenant, await ports.activity.lastUsedAt(tenant.uid))
+}
+
 /** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
-export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
+export async function look(ports: Ports, tenant: Tenant, known?: Wish): Promise<PlanInput> {
+  const wish = known ?? (await wishNow(ports, tenant))
   const observed: Observed = await observe(ports, tenant, wish)
   const { settings, guards, clock } = ports
   return { tenant, wish, observed, fleet: guards.view(), settings, now: clock.now() }
@@ -131,7 +137,7 @@ export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(por
 export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
   const tenant = await ports.store.get(uid)
   if (tenant === undefined) return undefined
-  const wish = wishOf(ports, tenant)
+  const wish = await wishNow(ports, tenant)
   let input: PlanInput
   try {
     input = await look(ports, tenant, wish)

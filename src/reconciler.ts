@@ -14,6 +14,7 @@ import type { Clock } from '../specs/clock.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
+import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
@@ -92,9 +93,11 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
   const defect = (error: unknown) => journal.defect('*', error)
   const fleet = new FleetMemory()
+  const activity = activityIn(store.db)
   const ports: Ports = {
     cloud,
     store: tenants,
+    activity,
     probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
     secrets: keys,
     clock,
@@ -129,6 +132,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     },
     failed: defect,
   })
+  const wakes = await activity.watch((uid) => active?.wake(uid))
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -138,6 +142,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     wake: (uid) => active?.wake(uid),
     close: async () => {
       await resync.destroy()
+      await wakes.close()
       await turn
       await active?.stop()
       await held.close()
