@@ -3,7 +3,8 @@ import { findCondition, type Condition, type ConditionType } from '../specs/cond
 import type { Instant } from '../specs/clock.ts'
 import type { Retry, Tenant } from '../specs/tenant.ts'
 import type { Decision } from './decision.ts'
-import { reasonWords, type Subject, type WaitsOn } from './reasons.ts'
+import type { Subject, WaitsOn } from './reason.ts'
+import { reasonWords } from './reasons.ts'
 import { stepWords, type StepKind } from './step.ts'
 
 export interface Cause {

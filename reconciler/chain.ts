@@ -5,7 +5,8 @@ import type { Instant } from '../specs/clock.ts'
 import type { EffectiveState } from '../specs/effective.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Cause } from './cause.ts'
-import { reasonWords, subjects, type Subject } from './reasons.ts'
+import { subjects, type Subject } from './reason.ts'
+import { reasonWords } from './reasons.ts'
 
 export interface WhyLink {
   readonly subject: Subject

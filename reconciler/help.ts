@@ -1,6 +1,6 @@
 // Help: what a person can do about a tenant, as a command of `moor` and as the REST call behind it. Pure.
 import type { Tenant } from '../specs/tenant.ts'
-import type { Help } from './reasons.ts'
+import type { Help } from './reason.ts'
 
 export interface WhyAction {
   /** As in "To try again now: ...". */

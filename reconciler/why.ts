@@ -9,7 +9,8 @@ import { chainOf, type WhyLink } from './chain.ts'
 import type { Decision } from './decision.ts'
 import type { Forecast } from './forecast.ts'
 import { helpFor, type WhyAction } from './help.ts'
-import { reasonWords, type Help, type WaitsOn } from './reasons.ts'
+import type { Help, WaitsOn } from './reason.ts'
+import { reasonWords } from './reasons.ts'
 import { blockedSummary, fineSummary, whyText } from './sentences.ts'
 
 export interface WhyInput {
