@@ -148,13 +148,23 @@ function told(decision: Decision, steps: readonly PlannedStep[], last: Pick<Fore
   }
 }
 
-/** The steps from here to where the road ends, if everything goes as it should. */
-export function forecast(input: PlanInput): Forecast {
+/** As if nothing were held back on purpose: whoever only looks on wants to see what would be done. */
+function unheld(input: PlanInput): PlanInput {
+  const spec = { ...input.tenant.spec, paused: false }
+  return { ...input, tenant: { ...input.tenant, spec }, fleet: { ...input.fleet, mode: 'normal' } }
+}
+
+/**
+ * The steps from here to where the road ends, if everything goes as it should. `decision` is what the planner says now,
+ * also where it says that it only looks on.
+ */
+export function forecast(seenNow: PlanInput): Forecast {
+  const input = unheld(seenNow)
   let at: Position = { tenant: input.tenant, world: worldOf(input), now: input.now }
-  const first = plan(input)
+  const first = plan(seenNow)
   const steps: PlannedStep[] = []
   const seen = new Map<string, number>()
-  let decision = first
+  let decision = plan(input)
   let now = input
   for (let pass = 0; pass < mostPasses; pass += 1) {
     const mark = signature(decision, at)

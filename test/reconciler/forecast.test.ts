@@ -118,6 +118,13 @@ test('a deletion is destructive and cuts its users off; a suspension only cuts t
   t.is(suspended.steps[0]?.why, 'The admin has suspended the tenant.')
 })
 
+test('a tenant that is only looked at has the same road ahead', (t) => {
+  const world = { ...empty, app: 'absent' as const }
+  const paused = inputFor(tenantWith({ paused: true }), world)
+  const observed = { ...paused, fleet: { ...paused.fleet, mode: 'observe-only' as const } }
+  t.deepEqual(forecast(observed).steps, forecast(inputFor(tenantWith(), world)).steps)
+})
+
 test('what does not pass by itself is where the road ends: a dead host, a full region, a missing volume', (t) => {
   const dead = { ...running, machines: [modelMachine({ hostOk: false })] }
   t.like(forecast(inputFor(tenantWith({}, { status: provisioned }), dead)), {
