@@ -4,11 +4,13 @@ import type { Logger } from 'pino'
 import type { Journal, JournalEntry } from '../reconciler/ports.ts'
 import { look } from '../reconciler/reconcile.ts'
 import { Fault } from '../specs/faults.ts'
+import { hasDigest } from '../specs/fields.ts'
 import { plan } from '../reconciler/plan.ts'
 import { startProxy } from '../proxy/server.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
+import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
@@ -20,7 +22,9 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { routesOf } from './routes.ts'
 import { startSimProcess } from './sim-process.ts'
-import { openStore } from './store/open.ts'
+import { classesIn } from './store/classes.ts'
+import { openStore, type OpenStore } from './store/open.ts'
+import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -93,6 +97,20 @@ async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
+/** The classes as every process sees them; those that are shipped are there from the first start on. */
+async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
+  const stores = { classes: classesIn(db), rollouts: rolloutsIn(db) }
+  await seedClasses(stores.classes, readClasses().values(), realClock)
+  const opened = await openBook(stores, (error) => log.error({ err: error }, 'the classes could not be read again'))
+  stack.add('classes', () => opened.close())
+  for (const name of opened.book.names()) {
+    const image = opened.book.get(name)?.stable ?? ''
+    if (!hasDigest(image))
+      log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
+  }
+  return { ...stores, book: opened.book }
+}
+
 async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
   if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'plan' })
   const input = await look(running.ports, tenant)
@@ -106,7 +124,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
   const keys = await openKeys(config)
-  const classes = readClasses()
+  const classes = await openClasses(store, stack, log)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
@@ -161,7 +179,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         host: config.host,
         port: config.apiPort,
         tenants,
-        classes,
+        ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
         clock: realClock,

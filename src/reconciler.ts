@@ -3,14 +3,18 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
-import { Controller } from '../reconciler/controller.ts'
+import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { openGuards } from '../reconciler/guards/keeper.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
-import type { ClassDocument } from '../specs/class.ts'
+import type { ClassBook, BookListener } from '../reconciler/rollout/book.ts'
+import { classSpecOf, sameEffect } from '../reconciler/rollout/image.ts'
+import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
 import type { Clock } from '../specs/clock.ts'
+import type { BookStores } from './class-book.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
@@ -74,7 +78,7 @@ export interface ReconcilerOptions {
   readonly tenants: Tenants
   readonly cloud: Cloud
   readonly keys: Keys
-  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly classes: BookStores & { readonly book: ClassBook }
   readonly clock: Clock
   readonly journal: Journal
   readonly log: Logger
@@ -86,6 +90,37 @@ export interface RunningReconciler {
   term(): number | undefined
   wake(uid: string): void
   close(): Promise<void>
+}
+
+/** Looks at the tenants to whom a change of their class makes a difference: a new wave is one to its members alone. */
+function classFollower(
+  tenants: Tenants,
+  look: (uid: string) => void,
+): (...told: Parameters<BookListener>) => Promise<void> {
+  return async (name, before, after) => {
+    if (sameEffect(before, after)) return
+    for (const tenant of await tenants.ofClass(name)) {
+      const [was, is] = [before, after].map((entry) => entry && classSpecOf(entry, tenant))
+      if (!isDeepStrictEqual(was, is)) look(tenant.uid)
+    }
+  }
+}
+
+function rolloutKeeper({ classes, tenants, log }: ReconcilerOptions, ports: Ports): RolloutKeeper {
+  const { book, classes: store, rollouts } = classes
+  return new RolloutKeeper({
+    ports,
+    book,
+    store: {
+      classes: () => store.all(),
+      saveClass: (next) => store.save(next),
+      open: () => rollouts.open(),
+      begin: (rollout) => rollouts.begin(rollout),
+      save: (next) => rollouts.save(next),
+      members: (name) => tenants.ofClass(name),
+    },
+    told: ({ id, state, reason, message }) => log.info({ rollout: id, state, reason }, message),
+  })
 }
 
 /** Starts the reconciler; it acts from the moment it holds the lease until it loses it. */
@@ -101,7 +136,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     clock,
     journal,
     settings,
-    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    classOf: (tenant) => classes.book.classOf(tenant),
     guards: openGuards(),
     seen: (uid) => fleet.idsOf(uid),
     term: () => held.term,
@@ -113,7 +148,9 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       await active?.stop()
       active = undefined
     } else if (active === undefined) {
-      active = new Controller(ports, { workers, sweeps: [(reading) => fleet.take(reading)] })
+      const keeper = rolloutKeeper(options, ports)
+      const sweeps: Sweep[] = [(reading) => fleet.take(reading), (reading) => keeper.sweep(reading)]
+      active = new Controller(ports, { workers, sweeps })
       await active.start()
     }
   }
@@ -130,6 +167,10 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     },
     failed: defect,
   })
+  const classChanged = classFollower(tenants, (uid) => active?.wake(uid, 'resync'))
+  const unfollow = classes.book.follow((...told) => {
+    if (active !== undefined) void classChanged(...told).catch(defect)
+  })
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -138,6 +179,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     term: () => held.term,
     wake: (uid) => active?.wake(uid),
     close: async () => {
+      unfollow()
       await resync.destroy()
       await turn
       await active?.stop()

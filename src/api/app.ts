@@ -1,9 +1,11 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
 import { bearer } from './auth.ts'
+import { classRouter } from './classes.ts'
 import { asProblem } from './failure.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rolloutRouter } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantRouter } from './tenants.ts'
 
@@ -55,7 +57,7 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter(options)]
+  const routers = [platformRouter(options), tenantRouter(options), classRouter(options), rolloutRouter(options)]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())

@@ -18,6 +18,8 @@ export const titles = {
   'not-found': 'There is no such resource',
   'method-not-allowed': 'The resource does not know this method',
   conflict: 'Somebody else is writing the same resource',
+  'in-use': 'Others still need the resource',
+  'wrong-state': 'The resource is in a state that does not allow this',
   'domain-taken': 'A domain is in use already',
   'precondition-failed': 'The resource is not what the request expected',
   'too-large': 'The body is too large',
