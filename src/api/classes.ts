@@ -7,7 +7,7 @@ import { classDocument, type ClassDocument, type StoredClass } from '../../specs
 import { hasDigest } from '../../specs/fields.ts'
 import { newUid } from '../../specs/names.ts'
 import { readDocument } from './body.ts'
-import { checkPreconditions, etagOf, notModified } from './etag.ts'
+import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
 import { Problem, refused } from './problem.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
@@ -91,11 +91,6 @@ async function tryRemove(options: ApiOptions, name: string, when: Preconditions)
   classes.dropClass(name)
   return true
 }
-
-const preconditions = (context: Context): Preconditions => ({
-  ifMatch: context.get('if-match'),
-  ifNoneMatch: context.get('if-none-match'),
-})
 
 function answer(context: Context, found: StoredClass, status = 200): void {
   context.status = status

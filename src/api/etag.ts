@@ -1,5 +1,6 @@
 // Entity tags: `"<uid>.<generation>.<revision>"`. Reading compares the whole tag. Writing compares what is wanted, uid and
 // generation: the revision also moves with the controller's own notes, which a writer neither sees nor overwrites.
+import type { Context } from 'koa'
 import { Problem } from './problem.ts'
 
 /** What has a tag: a tenant, a class. */
@@ -53,3 +54,9 @@ export function notModified(ifNoneMatch: string, present: Tagged): boolean {
   const tags = tagsOf(ifNoneMatch)
   return tags === '*' || tags.some(({ value }) => `"${value}"` === etagOf(present))
 }
+
+/** The preconditions that a request states. */
+export const preconditions = (context: Context): { readonly ifMatch: string; readonly ifNoneMatch: string } => ({
+  ifMatch: context.get('if-match'),
+  ifNoneMatch: context.get('if-none-match'),
+})
