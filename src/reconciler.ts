@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { openGuards } from '../reconciler/guards/keeper.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
-import type { ClassBook, BookListener } from '../reconciler/rollout/book.ts'
-import { classSpecOf, sameEffect } from '../reconciler/rollout/image.ts'
+import type { ClassBook } from '../reconciler/rollout/book.ts'
+import { classFollower } from '../reconciler/rollout/follow.ts'
 import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
 import type { Clock } from '../specs/clock.ts'
 import type { BookStores } from './class-book.ts'
@@ -91,20 +90,6 @@ export interface RunningReconciler {
   close(): Promise<void>
 }
 
-/** Looks at the tenants to whom a change of their class makes a difference: a new wave is one to its members alone. */
-function classFollower(
-  tenants: Tenants,
-  look: (uid: string) => void,
-): (...told: Parameters<BookListener>) => Promise<void> {
-  return async (name, before, after) => {
-    if (sameEffect(before, after)) return
-    for (const tenant of await tenants.ofClass(name)) {
-      const [was, is] = [before, after].map((entry) => entry && classSpecOf(entry, tenant))
-      if (!isDeepStrictEqual(was, is)) look(tenant.uid)
-    }
-  }
-}
-
 function rolloutKeeper({ classes, tenants, log }: ReconcilerOptions, ports: Ports): RolloutKeeper {
   const { book, classes: store, rollouts } = classes
   return new RolloutKeeper({
@@ -166,7 +151,10 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     },
     failed: defect,
   })
-  const classChanged = classFollower(tenants, (uid) => active?.wake(uid, 'resync'))
+  const classChanged = classFollower({
+    members: (name) => tenants.ofClass(name),
+    look: (uid) => active?.wake(uid, 'resync'),
+  })
   const unfollow = classes.book.follow((...told) => {
     if (active !== undefined) void classChanged(...told).catch(defect)
   })
