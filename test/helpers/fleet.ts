@@ -10,6 +10,7 @@ import type { ObservedMachine, ObservedVolume } from '../../reconciler/observed.
 import type { Cloud, Ports } from '../../reconciler/ports.ts'
 import { wantedConfig, wishOf } from '../../reconciler/wish.ts'
 import type { ClassSpec } from '../../specs/class.ts'
+import { Fault } from '../../specs/faults.ts'
 import { newUid } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 
@@ -36,13 +37,15 @@ export interface FleetModel {
   readonly updates: Update[]
   /** Guests of these images start for ever. */
   readonly badImages: Set<string>
+  /** Images that Fly does not find. */
+  readonly refused: Set<string>
   readonly defects: unknown[]
 }
 
 export function emptyFleet(seed: number, pace: FleetModel['pace']): FleetModel {
   return {
     ...{ pace, clock: new VirtualClock(seed), machines: new Map(), volumes: new Map(), updates: [] },
-    ...{ badImages: new Set(), defects: [] },
+    ...{ badImages: new Set(), refused: new Set(), defects: [] },
   }
 }
 
@@ -65,6 +68,8 @@ function turned(model: FleetModel, id: string, change: (before: Machine) => Mach
 
 function update(model: FleetModel, id: string, config: FlyMachineConfig, launch: boolean): ObservedMachine {
   const at = model.clock.now()
+  if (model.refused.has(config.image))
+    throw new Fault('invalid', 'Fly answered 400 to machineUpdate: manifest unknown.', { call: 'machineUpdate' })
   return turned(model, id, ({ seen }) => {
     model.updates.push({ at, uid: seen.uid, image: config.image, launch })
     const made = { metadata: config.metadata, contentHash: contentHash(config), version: `${at}` }

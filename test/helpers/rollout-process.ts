@@ -1,5 +1,6 @@
 // One process of the reconciler over a fleet model and the real store, which may die at any write and be followed by another.
 import { Controller } from '../../reconciler/controller.ts'
+import type { Ports } from '../../reconciler/ports.ts'
 import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { classFollower } from '../../reconciler/rollout/follow.ts'
 import { RolloutKeeper } from '../../reconciler/rollout/keeper.ts'
@@ -61,10 +62,18 @@ export interface ProcessOptions {
   readonly meter: Meter
   /** Dies right after this many writes of classes and rollouts. */
   readonly diesAfter?: number
+  /** What is different about its ports. */
+  readonly alter?: Partial<Ports>
 }
 
 /** Starts a process: its own book, keeper and controller. */
-export async function startProcess({ model, stores, meter, diesAfter = Infinity }: ProcessOptions): Promise<Process> {
+export async function startProcess({
+  model,
+  stores,
+  meter,
+  diesAfter = Infinity,
+  alter,
+}: ProcessOptions): Promise<Process> {
   let [dead, writes] = [false, 0]
   const gate = async (name: string, call: () => Promise<unknown>): Promise<unknown> => {
     if (dead) return never
@@ -86,7 +95,7 @@ export async function startProcess({ model, stores, meter, diesAfter = Infinity 
   const [classes, rollouts] = [through(stores.classes, gate), through(stores.rollouts, gate)]
   const book = new ClassBook()
   await fillBook(book, { classes, rollouts })
-  const ports = fleetPorts(model, tenants, (tenant) => book.classOf(tenant))
+  const ports = { ...fleetPorts(model, tenants, (tenant) => book.classOf(tenant)), ...alter }
   const keeper = new RolloutKeeper({
     ...{ ports, book, told: () => {} },
     store: {
