@@ -5,12 +5,13 @@ import type { StoredClass } from '../../specs/class.ts'
 import type { Instant } from '../../specs/clock.ts'
 import type { Rollout } from '../../specs/rollout.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import type { Wish } from '../decision.ts'
 import type { FleetReading, ObservedMachine } from '../observed.ts'
 import type { Ports } from '../ports.ts'
 import { wishOf } from '../wish.ts'
 import type { ClassBook } from './book.ts'
 import { settledClass } from './class-change.ts'
-import { takesPart, waveOf } from './image.ts'
+import { imageOf, takesPart, waveOf } from './image.ts'
 import { countMembers, memberOf, unreached, type Member } from './members.ts'
 import { rolloutPace, type RolloutPace } from './pace.ts'
 import { planRollout } from './plan.ts'
@@ -37,13 +38,20 @@ export interface KeeperOptions {
   readonly told: (rollout: Rollout) => void
 }
 
+interface Memory {
+  /** Since when a member is in trouble, by uid. */
+  readonly trouble: Map<string, Instant>
+  /** What is wanted of a member, by uid; the key tells when that may have changed. */
+  readonly wishes: Map<string, { readonly key: string; readonly wish: Wish }>
+}
+
 type Machines = ReadonlyMap<string, ObservedMachine>
 
 export class RolloutKeeper {
   readonly #options: KeeperOptions
   readonly #pace: RolloutPace
-  /** By rollout: since when each member is in trouble. Forgotten with the process: then the grace begins anew. */
-  readonly #trouble = new Map<string, Map<string, Instant>>()
+  /** By rollout. Forgotten with the process: then the grace of members in trouble begins anew. */
+  readonly #memory = new Map<string, Memory>()
 
   constructor(options: KeeperOptions) {
     this.#options = options
@@ -58,7 +66,7 @@ export class RolloutKeeper {
     const open = await store.open()
     const classes = await store.classes()
     await this.#endStale(open, classes)
-    for (const id of this.#trouble.keys()) if (!open.some((rollout) => rollout.id === id)) this.#trouble.delete(id)
+    for (const id of this.#memory.keys()) if (!open.some((rollout) => rollout.id === id)) this.#memory.delete(id)
     const byId = new Map(machines.map((machine) => [machine.id, machine]))
     for (const found of classes) {
       book.takeClass(found)
@@ -123,21 +131,34 @@ export class RolloutKeeper {
 
   async #members(rollout: Rollout, machines: Machines): Promise<readonly Member[]> {
     const { ports, store } = this.#options
-    const trouble = this.#trouble.get(rollout.id) ?? new Map<string, Instant>()
-    this.#trouble.set(rollout.id, trouble)
+    const memory: Memory = this.#memory.get(rollout.id) ?? { trouble: new Map(), wishes: new Map() }
+    this.#memory.set(rollout.id, memory)
     const tenants = (await store.members(rollout.class)).filter(takesPart)
     return tenants.map((tenant) => {
       const wave = waveOf(tenant, rollout.id)
       if (wave > rollout.wave) return unreached(tenant, wave)
       const member = memberOf({
         ...{ tenant, rollout, wave, now: this.#now(), deferMs: ports.settings.deferMs },
-        wish: wishOf(ports, tenant),
+        wish: this.#wishOf(tenant, memory),
         machine: machines.get(tenant.status.machine?.id ?? ''),
-        troubleSince: trouble.get(tenant.uid),
+        troubleSince: memory.trouble.get(tenant.uid),
       })
-      remember(trouble, member)
+      remember(memory, member)
       return member
     })
+  }
+
+  /** The hashes of a wish cost a millisecond, and a fleet is looked at every few seconds: what is wanted seldom changes. */
+  #wishOf(tenant: Tenant, { wishes }: Memory): Wish {
+    const { ports, book } = this.#options
+    const entry = book.entry(tenant.spec.class)
+    const image = entry && imageOf(entry, tenant)
+    const key = `${tenant.generation} ${tenant.status.effective} ${entry?.class.uid ?? ''} ${entry?.class.generation ?? 0} ${image ?? ''}`
+    const known = wishes.get(tenant.uid)
+    if (known?.key === key) return known.wish
+    const wish = wishOf(ports, tenant)
+    wishes.set(tenant.uid, { key, wish })
+    return wish
   }
 
   /** Answers the record as it is then; undefined where it could not be written. */
@@ -165,7 +186,7 @@ export class RolloutKeeper {
 }
 
 /** A member whose failed machine is being made anew is still in trouble. */
-function remember(trouble: Map<string, Instant>, { uid, standing }: Member): void {
+function remember({ trouble }: Memory, { uid, standing }: Member): void {
   if (standing.kind === 'trouble') trouble.set(uid, standing.since)
   else if (standing.kind !== 'absent' && standing.kind !== 'pending') trouble.delete(uid)
 }

@@ -103,7 +103,7 @@ function unproven(scene: Scene): Finding {
   return wait(
     scene,
     'Unproven',
-    `No member runs the new image yet: all ${candidates.length} are in use and are updated at their next stop. Set spec.update to immediate on one of them, such as ${first.name}, to go on sooner.`,
+    `No member runs the new image yet: those wanted running (${candidates.length}) are in use and get it at their next stop. Set spec.update to immediate on one of them, such as ${first.name}, to go on sooner.`,
   )
 }
 

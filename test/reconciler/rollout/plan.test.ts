@@ -59,7 +59,10 @@ test('who can be updated is waited for; who is in use, paused or kept by somethi
 test('an image that nobody runs opens no further wave, unless nobody is wanted running', (t) => {
   const unproven = planned(membersWith(3, { kind: 'deferred' }), 1_000 * minuteMs)
   t.is(word(unproven), 'wait Unproven')
-  t.regex('message' in unproven ? unproven.message : '', /all 3 are in use.*spec\.update.*deferred2-0-0/)
+  t.regex(
+    'message' in unproven ? unproven.message : '',
+    /those wanted running \(3\) are in use.*spec\.update.*deferred2-0-0/,
+  )
   const proof = membersWith(1, ready, { wave: 1 })
   t.is(word(planned([...proof, ...membersWith(3, { kind: 'deferred' })])), 'advance', 'an earlier wave has proved it')
   t.is(word(planned(membersWith(3, { kind: 'resting' }))), 'advance')
