@@ -69,9 +69,9 @@ export class Controller {
     await this.#enqueueAll()
   }
 
-  /** Looks at one tenant now. */
-  wake(uid: string): void {
-    this.#queue.add(uid, priorities.change)
+  /** Looks at one tenant now; a look that concerns many is a resync, and lets the others pass. */
+  wake(uid: string, urgency: keyof typeof priorities = 'change'): void {
+    this.#queue.add(uid, priorities[urgency])
   }
 
   /**

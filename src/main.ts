@@ -2,9 +2,11 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Journal, JournalEntry } from '../reconciler/ports.ts'
+import { hasDigest } from '../specs/fields.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
+import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
@@ -23,7 +25,9 @@ import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
 import { fleetIn } from './store/fleet.ts'
 import { eventsIn } from './store/events.ts'
-import { openStore } from './store/open.ts'
+import { classesIn } from './store/classes.ts'
+import { openStore, type OpenStore } from './store/open.ts'
+import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -95,6 +99,20 @@ async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
+/** The classes as every process sees them; those that are shipped are there from the first start on. */
+async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
+  const stores = { classes: classesIn(db), rollouts: rolloutsIn(db) }
+  await seedClasses(stores.classes, readClasses().values(), realClock)
+  const opened = await openBook(stores, (error) => log.error({ err: error }, 'the classes could not be read again'))
+  stack.add('classes', () => opened.close())
+  for (const name of opened.book.names()) {
+    const image = opened.book.get(name)?.stable ?? ''
+    if (!hasDigest(image))
+      log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
+  }
+  return { ...stores, book: opened.book }
+}
+
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
   if (isProxyAlone(config)) {
@@ -113,7 +131,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   // What people change through these is noted; the reconciler's own writes are in its journal.
   const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
-  const classes = readClasses()
+  const classes = await openClasses(store, stack, log)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
@@ -164,7 +182,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         port: config.apiPort,
         tenants: noted,
         fleet,
-        classes,
+        ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
         clock: realClock,

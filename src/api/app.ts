@@ -2,11 +2,13 @@
 import Koa, { type Context, type Middleware } from 'koa'
 import { bearer } from './auth.ts'
 import { eventRouter } from './events.ts'
+import { classRouter } from './classes.ts'
 import { asProblem } from './failure.ts'
 import { fleetRouter } from './fleet.ts'
 import { insightRouter } from './insight.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rolloutRouter } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantRouter } from './tenants.ts'
 
@@ -64,6 +66,8 @@ export function apiApp(options: ApiOptions): Koa {
     insightRouter(options),
     eventRouter(options),
     fleetRouter(options),
+    classRouter(options),
+    rolloutRouter(options),
   ]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
