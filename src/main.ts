@@ -22,6 +22,7 @@ import { platformSettings, startReconciler, type RunningReconciler } from './rec
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
 import { eventsIn } from './store/events.ts'
+import { fleetIn } from './store/fleet.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
@@ -110,6 +111,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('recorder of events', () => recorder.close())
   // What people change through these is noted; the reconciler's own writes are in its journal.
   const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
+  const fleet = fleetIn(store.db)
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
@@ -136,11 +138,13 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
+      fleet,
       cloud: flyCloud({
         client,
         app,
         org,
         naming: { prefix: config.prefix, environment: config.environment },
+        retainDays: config.retainDays,
         clock: realClock,
       }),
       keys,
@@ -159,6 +163,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         host: config.host,
         port: config.apiPort,
         tenants: noted,
+        fleet,
         classes,
         policy,
         adminToken,

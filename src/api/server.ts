@@ -7,6 +7,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Insight } from '../insight.ts'
 import type { Events } from '../store/events.ts'
+import type { FleetStore } from '../store/fleet.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
@@ -27,6 +28,7 @@ export interface ApiOptions {
   /** 0 takes a free one. */
   readonly port: number
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   readonly classes: ReadonlyMap<string, ClassDocument>
   readonly policy: CertificatePolicy
   readonly adminToken: string

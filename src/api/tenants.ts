@@ -11,7 +11,7 @@ import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { isDryRun, limitField, readQuery } from './query.ts'
 import { checkName, notFound } from './rules.ts'
 import { tenantView } from './view.ts'
-import { applyTenant, changeTenant, withEntitlement, withState } from './writes.ts'
+import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
@@ -87,15 +87,16 @@ export function tenantRouter(routes: TenantRoutes): Router {
   router.delete('/:name', (context) => remove(routes, context, nameOf(context)))
   router.put('/:name/entitlement', async (context) => {
     const wanted = await readDocument(context, entitlement)
-    const tenant = await changeTenant(routes, nameOf(context), preconditions(context), withEntitlement(wanted))
+    const tenant = await changeEntitlement(routes, nameOf(context), preconditions(context), wanted)
     routes.wake(tenant.uid)
-    answer(context, tenant)
+    // Accepted, and not in effect: the brake has parked it.
+    answer(context, tenant, tenant.parked === undefined ? 200 : 202)
   })
-  for (const [action, perform] of Object.entries(actions))
+  for (const [action, { status, perform }] of Object.entries(actions))
     router.post(`/:name/actions/${action}`, async (context) => {
       const tenant = await perform(routes, context, nameOf(context))
       routes.wake(tenant.uid)
-      answer(context, tenant, 202)
+      answer(context, tenant, status)
     })
   return router
 }
