@@ -21,8 +21,8 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
-import { eventsIn } from './store/events.ts'
 import { fleetIn } from './store/fleet.ts'
+import { eventsIn } from './store/events.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
@@ -106,12 +106,12 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const events = eventsIn(store.db)
   const recorder = new Recorder({ clock: realClock, log, write: (batch) => events.write(batch) })
   stack.add('recorder of events', () => recorder.close())
   // What people change through these is noted; the reconciler's own writes are in its journal.
   const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
-  const fleet = fleetIn(store.db)
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
