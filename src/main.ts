@@ -1,11 +1,12 @@
 // The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Journal, JournalEntry } from '../reconciler/ports.ts'
+import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
 import { look } from '../reconciler/reconcile.ts'
 import { Fault } from '../specs/faults.ts'
 import { plan } from '../reconciler/plan.ts'
 import { startProxy } from '../proxy/server.ts'
+import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
@@ -86,16 +87,34 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
+function openCloud(config: Config, { url, token }: { readonly url: string; readonly token: string }): Cloud {
+  const { fly, prefix, environment, scale } = config
+  const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
+  const client = flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+  return flyCloud({ client, app: fly.app, org: fly.org, naming: { prefix, environment }, clock: realClock })
+}
+
 /** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
-async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
+async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Promise<void> {
   if ((await tenants.uids()).length > 0) return
+  const machines = (await cloud.appExists()) ? (await cloud.fleet()).machines.length : 0
+  if (machines > 0) {
+    print(
+      `  The database has no tenants, but Fly has ${machines} machines of ours: "npm run moor adopt" takes them back.\n`,
+    )
+    return
+  }
   const policy = { domain: config.domain, certificates: config.certificates }
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
-async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
-  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'plan' })
-  const input = await look(running.ports, tenant)
+function started(running: RunningReconciler | undefined): RunningReconciler {
+  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'start' })
+  return running
+}
+
+async function preview({ ports }: RunningReconciler, tenant: Parameters<typeof look>[1]): Promise<unknown> {
+  const input = await look(ports, tenant)
   return plan(input)
 }
 
@@ -124,27 +143,14 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
+  const cloud = openCloud(config, fly)
   const startController = async () => {
-    const client = flyClient({
-      baseUrl: fly.url,
-      token: fly.token,
-      clock: realClock,
-      timeoutMs: readTimeoutMs,
-      limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
-    })
-    const { app, org } = config.fly
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
-      cloud: flyCloud({
-        client,
-        app,
-        org,
-        naming: { prefix: config.prefix, environment: config.environment },
-        clock: realClock,
-      }),
+      cloud,
       keys,
       classes,
       clock: realClock,
@@ -168,7 +174,10 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        preview: roles.has('reconciler') ? (tenant) => preview(reconciler, tenant) : undefined,
+        preview: roles.has('reconciler') ? async (tenant) => preview(started(reconciler), tenant) : undefined,
+        adopt: roles.has('reconciler')
+          ? async (dryRun) => adoption(started(reconciler).ports, store.db, tenants)(dryRun)
+          : undefined,
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,
@@ -198,7 +207,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(tenants, config)
+  if (fly.simulated) await applyExamples(tenants, config, cloud)
   if (roles.has('reconciler')) await startController()
 }
 

@@ -1,5 +1,6 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
+import { adoptRouter } from './adopt.ts'
 import { bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
 import { platformRouter } from './platform.ts'
@@ -55,7 +56,7 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter(options)]
+  const routers = [platformRouter(options), tenantRouter(options), adoptRouter(options)]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())

@@ -7,6 +7,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { AdoptRoutes } from './adopt.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
 
@@ -21,7 +22,7 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>
 }
 
-export interface ApiOptions {
+export interface ApiOptions extends AdoptRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

@@ -49,6 +49,7 @@ export async function startTestApi(
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
     preview: undefined,
+    adopt: undefined,
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {
