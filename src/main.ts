@@ -21,6 +21,7 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { routesOf } from './routes.ts'
 import { startSimProcess } from './sim-process.ts'
+import { orphansIn } from './store/orphans.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
@@ -178,6 +179,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         adopt: roles.has('reconciler')
           ? async (dryRun) => adoption(started(reconciler).ports, store.db, tenants)(dryRun)
           : undefined,
+        orphans: orphansIn(store.db),
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,

@@ -7,7 +7,9 @@ import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller } from '../reconciler/controller.ts'
 import { openGuards } from '../reconciler/guards/keeper.ts'
+import { OrphanSearch } from '../reconciler/orphans/search.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
+import type { FleetReading } from '../reconciler/observed.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassDocument } from '../specs/class.ts'
 import type { Clock } from '../specs/clock.ts'
@@ -15,6 +17,8 @@ import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
 import { Lease } from './store/lease.ts'
+import { orphansIn } from './store/orphans.ts'
+import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -31,6 +35,8 @@ const workers = 32
 const dayMs = 86_400_000
 const retainMs = 14 * dayMs
 const deferMs = 7 * dayMs
+/** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
+const orphan = { ageFloorMs: 600_000, holdMs: 14 * dayMs }
 const lease = { ttlMs: 15_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
@@ -106,6 +112,18 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     seen: (uid) => fleet.idsOf(uid),
     term: () => held.term,
   }
+  const orphanSearch = new OrphanSearch({
+    ...ports,
+    orphans: orphansIn(store.db),
+    owners: ownersIn(store.db),
+    orphanSettings: { ...orphan, ageFloorMs: Math.max(1_000, orphan.ageFloorMs * config.scale) },
+    // The search keeps its own count (orphans/budget.ts); the fleet's ledger is the guards' to write.
+    charge: () => Promise.resolve(),
+  })
+  const sweeps = [
+    (reading: FleetReading) => fleet.take(reading),
+    (reading: FleetReading) => orphanSearch.sweep(reading),
+  ]
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
   const follow = async () => {
@@ -113,7 +131,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       await active?.stop()
       active = undefined
     } else if (active === undefined) {
-      active = new Controller(ports, { workers, sweeps: [(reading) => fleet.take(reading)] })
+      active = new Controller(ports, { workers, sweeps })
       await active.start()
     }
   }

@@ -8,6 +8,7 @@ import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
 
@@ -22,7 +23,7 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>
 }
 
-export interface ApiOptions extends AdoptRoutes {
+export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

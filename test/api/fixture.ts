@@ -7,6 +7,7 @@ import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
@@ -50,6 +51,7 @@ export async function startTestApi(
     wake: () => {},
     preview: undefined,
     adopt: undefined,
+    orphans: orphansIn(store.db),
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {

@@ -72,7 +72,9 @@ async function everyConverged(tenants: Tenants): Promise<true | undefined> {
 
 /** The fleet's app is named `app`, and its certificate is there already. */
 export async function fleet(t: ExecutionContext): Promise<Fleet> {
-  const made = await world(t)
+  let [ahead, shown] = [0, {} as Partial<FleetView>]
+  const clock = { ...realClock, now: () => realClock.now() + ahead }
+  const made = await world(t, { clock })
   const folder = await mkdtemp(join(tmpdir(), 'moorage-fleet-'))
   const store = await openStore({ uri: undefined, folder })
   t.teardown(async () => {
@@ -82,8 +84,6 @@ export async function fleet(t: ExecutionContext): Promise<Fleet> {
   await made.api('POST', '/apps/app/certificates/acme', { hostname: '*.localhost' })
   const tenants = tenantsIn(store.db)
   const settings = await platform()
-  let [ahead, shown] = [0, {} as Partial<FleetView>]
-  const clock = { ...realClock, now: () => realClock.now() + ahead }
   const client = flyClient({ baseUrl: made.sim.url, token: 'test', clock, limits: 'off' })
   const guards = openGuards()
   const classes = readClasses()
