@@ -29,6 +29,9 @@ export interface Wish {
   readonly contentHash: string
   /** The metadata that the machine is to carry, except what only its making knows (incarnation, term). */
   readonly metadata: Readonly<Record<string, string>>
+  /** When the tenant was last used, as far as is known, and when it falls asleep unless it is used. */
+  readonly lastUsedAt: Instant | undefined
+  readonly sleepsAt: Instant | undefined
   readonly hosts: readonly string[]
   readonly certificates: readonly WantedCertificate[]
 }

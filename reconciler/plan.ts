@@ -1,19 +1,27 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
-import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { retryOf } from './retries.ts'
+import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
 import { act, poll, stall } from './verdicts.ts'
 import { surveyWorld, type World } from './world.ts'
 
-/** A machine of an earlier incarnation that came back holds no claim: it goes, whatever is wanted. */
-function strayFinding(input: PlanInput, { strays }: World): Decision | undefined {
+/** A machine that is not the tenant's any more holds no claim: it goes, whatever is wanted. */
+function strayFinding(input: PlanInput, { machine, strays }: World): Decision | undefined {
   const [stray] = strays
   if (stray === undefined) return undefined
-  return stray.state === 'destroying'
-    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
-    : act({ kind: 'destroyMachine', id: stray.id, region: stray.region, why: 'stray' })
+  const { id, region, state, incarnation } = stray
+  if (incarnation === machine?.incarnation)
+    return stall(
+      input,
+      'IdentityConflict',
+      `Machines ${machine.id} and ${id} both claim to be incarnation ${incarnation} of this tenant, which Fly's unique names should not allow. Nothing is destroyed: look at both and destroy the wrong one.`,
+    )
+  return state === 'destroying'
+    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${id}, is being destroyed.`)
+    : act({ kind: 'destroyMachine', id, region, why: 'stray' })
 }
 
 function wanted(input: PlanInput, world: World): Decision {
@@ -23,21 +31,27 @@ function wanted(input: PlanInput, world: World): Decision {
     case 'billing-suspended':
     case 'admin-suspended':
     case 'idle-suspended':
-      return planSuspended(input, world)
+      return planRestore(input, world) ?? planSuspended(input, world)
     case 'running':
-      return planRunning(input, world)
+      return planRestore(input, world) ?? planRunning(input, world)
     case 'pool-warm':
       return stall(input, 'PoolNotBuilt', 'Warm pool members are not provisioned by this version.')
   }
 }
 
 /** A step that failed is not repeated before its time; every other step may go on meanwhile. */
-function held(decision: Decision, retry: Retry | undefined, input: PlanInput): Decision {
-  if (decision.kind !== 'act' || retry?.step !== decision.step.kind) return decision
-  if (retry.generation < input.tenant.generation) return decision
+function held(decision: Decision, input: PlanInput): Decision {
+  const { status, generation } = input.tenant
+  const retry = decision.kind === 'act' ? retryOf(status, decision.step.kind) : undefined
+  if (retry === undefined || retry.generation < generation) return decision
   const { reason, message, notBefore } = retry
   if (notBefore === undefined) return stall(input, reason, message)
   return input.now < notBefore ? { kind: 'wait', reason, message, until: notBefore } : decision
+}
+
+function ends(decision: Decision): boolean {
+  if (decision.kind !== 'act') return decision.kind === 'settled'
+  return decision.step.kind === 'destroyVolume' || decision.step.kind === 'forgetTenant'
 }
 
 /**
@@ -46,5 +60,10 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  return held(strayFinding(input, world) ?? wanted(input, world), input.tenant.status.retry, input)
+  const stray = strayFinding(input, world)
+  const first = stray === undefined ? undefined : held(stray, input)
+  if (first?.kind === 'act' || first?.kind === 'stalled') return first
+  // A stray that cannot be removed now keeps nobody from the tenant itself; but nothing ends while it lives.
+  const own = held(wanted(input, world), input)
+  return first !== undefined && ends(own) ? first : own
 }

@@ -91,6 +91,13 @@ export interface TenantStore {
   watch(sink: TenantSink): Promise<{ close(): Promise<void> }>
 }
 
+/** When tenants were last used. */
+export interface ActivityStore {
+  lastUsedAt(uid: string): Promise<Instant | undefined>
+  /** Whether nobody has used the tenant after `at`; a use that comes later finds it asleep. */
+  sleep(uid: string, at: Instant, now: Instant): Promise<boolean>
+}
+
 export interface TenantSink {
   changed(tenant: Tenant): void
   removed(uid: string): void
@@ -142,6 +149,7 @@ export interface Ports {
   readonly cloud: Cloud
   readonly guards: Guards
   readonly store: TenantStore
+  readonly activity: ActivityStore
   readonly probe: Probe
   readonly secrets: Secrets
   readonly clock: Clock
@@ -151,6 +159,6 @@ export interface Ports {
   classOf(tenant: Tenant): ClassSpec | undefined
   /** Machines that the last list of the fleet showed for a tenant: a hint, read again by id before it counts. */
   readonly seen: (uid: string) => readonly string[]
-  /** The term of the lease, stamped on what is created. Undefined: not ours to act. */
-  term(): number | undefined
+  /** The term of the lease, where it is held for `spareMs` more. Undefined: not ours to act. */
+  readonly term: (spareMs?: number) => number | undefined
 }

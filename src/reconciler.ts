@@ -16,6 +16,7 @@ import type { Clock } from '../specs/clock.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
+import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
 import { orphansIn } from './store/orphans.ts'
 import { ownersIn } from './store/owners.ts'
@@ -33,11 +34,10 @@ const resyncMs = 300_000
 /** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
 const workers = 32
 const dayMs = 86_400_000
-const retainMs = 14 * dayMs
 const deferMs = 7 * dayMs
 /** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
 const orphan = { ageFloorMs: 600_000, holdMs: 14 * dayMs }
-const lease = { ttlMs: 15_000, renewMs: 3_000 }
+const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
   readonly config: Config
@@ -61,7 +61,7 @@ export function platformSettings(options: PlatformOptions): PlatformSettings {
     resyncMs,
     listLagMs: Math.max(1_000, listLagMs * config.scale),
     bridgePort,
-    retainMs,
+    retainMs: config.retainDays * dayMs,
     deferMs,
     scale: Math.max(config.scale, 0.01),
     domain: config.domain,
@@ -99,9 +99,11 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
   const defect = (error: unknown) => journal.defect('*', error)
   const fleet = new FleetMemory()
+  const activity = activityIn(store.db)
   const ports: Ports = {
     cloud,
     store: tenants,
+    activity,
     probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
     secrets: keys,
     clock,
@@ -110,7 +112,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
     guards: openGuards(),
     seen: (uid) => fleet.idsOf(uid),
-    term: () => held.term,
+    term: (spareMs = 0) => held.termFor(spareMs),
   }
   const orphanSearch = new OrphanSearch({
     ...ports,
@@ -148,6 +150,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     },
     failed: defect,
   })
+  const wakes = await activity.watch((uid) => active?.wake(uid))
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -157,6 +160,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     wake: (uid) => active?.wake(uid),
     close: async () => {
       await resync.destroy()
+      await wakes.close()
       await turn
       await active?.stop()
       await held.close()

@@ -159,7 +159,7 @@ async function write(ports: AdoptionPorts, candidate: Candidate, dryRun: boolean
   if (await ports.nameTaken(name)) return { name, uid, reason: 'A tenant of this name is in the database already.' }
   if (!dryRun && (await add(ports, candidate)) === 'taken')
     return { name, uid, reason: 'Its uid, its name or one of its domains is in the database already.' }
-  const drift = driftOf(claim.machine, wishOf(ports, tenant))
+  const drift = driftOf(claim.machine, wishOf(ports, tenant, undefined))
   const resources = { machine: claim.machine.id, volume: claim.volume.id, fenced: claim.fenced }
   return { name, uid, ...resources, state: tenant.spec.state, drift }
 }

@@ -21,7 +21,14 @@ export function textAt(value: unknown, ...path: readonly string[]): string {
 export function table(items: readonly unknown[], columns: readonly Column[]): string {
   const rows = [columns.map(([title]) => title), ...items.map((item) => columns.map(([, of]) => of(item)))]
   const widths = columns.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
-  return rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()).join('\n')
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 /** The value in a format; `people` writes the table. */

@@ -89,7 +89,7 @@ function volumes({ client, app }: CloudOptions) {
         .filter((volume) => volume.name === name)
         .map(observedVolume)
         .filter(({ state }) => state !== 'leaving'),
-    createVolume: async ({ name, region, sizeGb }, compute) =>
+    createVolume: async ({ name, region, sizeGb, snapshot }, compute) =>
       observedVolume(
         await client.volumeCreate(app, {
           name,
@@ -98,6 +98,7 @@ function volumes({ client, app }: CloudOptions) {
           // Names differ for each tenant, so zones need not.
           require_unique_zone: false,
           snapshot_retention: snapshotRetentionDays,
+          snapshot_id: snapshot,
           compute,
         }),
       ),
@@ -162,13 +163,14 @@ export function flyCloud(options: CloudOptions): Cloud {
   const { client, app, org, naming } = options
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
+  const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
   return {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
     ...fleet(options),
     appExists: async () => {
-      appKnown ||= (await orNothing(client.appGet(app))) !== undefined
+      appKnown ||= await askForApp()
       return appKnown
     },
     createApp: () =>

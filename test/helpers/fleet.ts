@@ -17,6 +17,7 @@ import { realClock } from '../../src/clock.ts'
 import { flyClient } from '../../src/fly/client.ts'
 import { flyCloud } from '../../src/fly/cloud.ts'
 import { keysFrom } from '../../src/keys.ts'
+import { activityIn } from '../../src/store/activity.ts'
 import { openStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { world, type World } from '../sim/fixture.ts'
@@ -90,6 +91,7 @@ export async function fleet(t: ExecutionContext): Promise<Fleet> {
   const ports: Ports = {
     cloud: flyCloud({ client, app: 'app', org: 'personal', naming: settings.naming, clock }),
     store: tenants,
+    activity: activityIn(store.db),
     probe: { ask: ({ id, version }) => Promise.resolve({ kind: 'ready', boot: `${id} ${version}` }) },
     secrets: await keysFrom(new Uint8Array(32), clock),
     clock,

@@ -1,7 +1,7 @@
 // The reconciler's ports over the model world and an in-memory store, with every call to the outside counted, so that a
 // test can pull the plug before it, after it, or make it fail.
 import { VirtualClock } from './virtual-clock.ts'
-import { applyStep, passTime, type ModelWorld, type Source } from './model.ts'
+import { applyStep, emptyWorld, passTime, type ModelWorld, type Source } from './model.ts'
 import { planSettings, standard } from './tenants.ts'
 import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
 import type { Created } from '../../reconciler/execute.ts'
@@ -26,6 +26,10 @@ export interface Outside {
   lagMs: number
   /** The tenant's document is a tombstone. */
   purged: boolean
+  /** Other tenants whose record names the volume, and machines that the fleet's list showed. */
+  claims: string[]
+  lastUsedAt: number | undefined
+  seen: string[]
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
@@ -33,15 +37,7 @@ export interface Outside {
 
 export function outsideOf(tenant: Tenant): Outside {
   return {
-    world: {
-      app: 'absent',
-      volumes: [],
-      machines: [],
-      certificates: {},
-      guest: { kind: 'unknown' },
-      boots: 0,
-      created: [],
-    },
+    world: emptyWorld(),
     tenant,
     calls: [],
     mutations: [],
@@ -49,6 +45,9 @@ export function outsideOf(tenant: Tenant): Outside {
     clock: new VirtualClock(),
     lagMs: 0,
     purged: false,
+    claims: [],
+    lastUsedAt: undefined,
+    seen: [],
     trip: () => {},
     pass() {
       this.world = passTime(this.world)
@@ -81,7 +80,7 @@ function storeOver(outside: Outside): TenantStore {
         outside.purged = true
         return true
       }),
-    claimsOf: () => call(outside, 'store.claimsOf', () => []),
+    claimsOf: () => call(outside, 'store.claimsOf', () => outside.claims),
     watch: () => Promise.resolve({ close: () => Promise.resolve() }),
   }
 }
@@ -133,7 +132,7 @@ function cloudOver(outside: Outside): Cloud {
     suspendMachine: (id) => changed({ kind: 'suspendMachine', id }),
     stopMachine: (id) => changed({ kind: 'stopMachine', id }),
     destroyMachine: (id) => changed({ kind: 'destroyMachine', id, region: 'iad', why: 'deleted' }),
-    snapshots: () => call(outside, 'snapshots', () => []),
+    snapshots: () => call(outside, 'snapshots', () => outside.world.snapshots),
     snapshotVolume: (id) => changed({ kind: 'snapshotVolume', id }),
     destroyVolume: (id) => changed({ kind: 'destroyVolume', id }),
     stampMachine: (id, version, metadata) => changed({ kind: 'stampMachine', id, version, metadata }),
@@ -158,6 +157,10 @@ export function portsOver(outside: Outside): Ports {
   return {
     cloud: cloudOver(outside),
     store: storeOver(outside),
+    activity: {
+      lastUsedAt: () => call(outside, 'activity.lastUsedAt', () => outside.lastUsedAt),
+      sleep: (_uid, at) => call(outside, 'activity.sleep', () => (outside.lastUsedAt ?? 0) <= at),
+    },
     probe: { ask: () => call(outside, 'probe', () => outside.world.guest) },
     secrets: {
       gatewayToken: () => 'gateway',
@@ -183,7 +186,7 @@ export function portsOver(outside: Outside): Ports {
     },
     classOf: () => standard,
     guards: openGuards(),
-    seen: () => [],
+    seen: () => outside.seen,
     term: () => 1,
   }
 }

@@ -61,6 +61,8 @@ export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {
   return {
     effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
     resolved: resolveSpec(tenant.spec, standard),
+    lastUsedAt: undefined,
+    sleepsAt: undefined,
     specHash,
     contentHash: specHash,
     metadata: stampOf(specHash),
