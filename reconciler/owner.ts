@@ -9,6 +9,8 @@ export interface LiveOwner {
   readonly machine: string | undefined
   readonly volume: string | undefined
   readonly fenced: readonly string[]
+  /** Volumes that a restore has put aside. */
+  readonly retired: readonly string[]
   readonly intent: Pick<Intent, 'kind' | 'name'> | undefined
 }
 

@@ -20,6 +20,7 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
+import { fleetIn } from './store/fleet.ts'
 import { orphansIn } from './store/orphans.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
@@ -126,6 +127,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
@@ -143,6 +145,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
+      fleet,
       cloud,
       keys,
       classes,
@@ -160,6 +163,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         host: config.host,
         port: config.apiPort,
         tenants,
+        fleet,
         classes,
         policy,
         adminToken,

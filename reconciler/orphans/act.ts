@@ -2,12 +2,12 @@
 import type { Instant } from '../../specs/clock.ts'
 import { Fault } from '../../specs/faults.ts'
 import { nextTry } from '../backoff.ts'
-import { orphanInput, suspectNow, type Sweeping } from './look.ts'
+import { chargeOf, orphanInput, suspectNow, type Sweeping } from './look.ts'
 import type { OrphanRecord } from './orphan.ts'
 import { orphanStepWords, planOrphan, type OrphanStep } from './plan.ts'
 import type { OrphanPorts } from './ports.ts'
 
-async function call(ports: OrphanPorts, { uid, region }: OrphanRecord, step: OrphanStep, at: Instant) {
+async function call(ports: OrphanPorts, record: OrphanRecord, step: OrphanStep, at: Instant) {
   const { cloud } = ports
   switch (step.kind) {
     case 'labelMachine':
@@ -15,12 +15,12 @@ async function call(ports: OrphanPorts, { uid, region }: OrphanRecord, step: Orp
     case 'stopMachine':
       return cloud.stopMachine(step.id)
     case 'destroyMachine':
-      await ports.charge({ at, kind: 'orphan', uid, region })
+      await ports.charge(chargeOf(record, at))
       return cloud.destroyMachine(step.id)
     case 'snapshotVolume':
       return cloud.snapshotVolume(step.id)
     case 'destroyVolume':
-      await ports.charge({ at, kind: 'orphan', uid, region })
+      await ports.charge(chargeOf(record, at))
       return cloud.destroyVolume(step.id)
   }
 }

@@ -1,7 +1,8 @@
 // The look at one orphan: everything that its planner asks for, from the last list or, before anything is done, read anew.
 import type { Instant } from '../../specs/clock.ts'
 import { parseName } from '../../specs/names.ts'
-import { hasRoom } from './budget.ts'
+import { exhausted } from '../guards/budget.ts'
+import type { LedgerEntry } from '../guards/view.ts'
 import type { OrphanRecord, Suspect } from './orphan.ts'
 import type { OrphanInput } from './plan.ts'
 import type { OrphanPorts } from './ports.ts'
@@ -11,7 +12,6 @@ import { machineVerdict, volumeVerdict, type Guard, type Sorted } from './suspec
 export interface Sweeping {
   readonly sorted: Sorted
   readonly guard: Guard | undefined
-  readonly tenants: number
   readonly known: ReadonlyMap<string, OrphanRecord>
   readonly at: Instant
 }
@@ -20,15 +20,15 @@ export function uidOf({ settings }: Pick<OrphanPorts, 'settings'>, { kind, found
   return kind === 'machine' ? found.uid : (parseName(settings.naming, found.name)?.uid ?? '')
 }
 
-/** Destructions of this very sweep count too, so the records are read again. */
-async function roomFor({ orphans, guards, clock }: OrphanPorts, tenants: number, region: string): Promise<boolean> {
-  return hasRoom({ fleet: guards.view(), tenants, records: await orphans.all(), now: clock.now() }, region)
+/** What the end of the orphan takes from the fleet's destructive budget (guards/budget.ts). */
+export function chargeOf({ id, uid, region }: OrphanRecord, at: Instant): LedgerEntry {
+  return { at, kind: 'orphan', uid, region, target: id }
 }
 
 /** The planner's input; only what this orphan's state can ask for is read. */
 export async function orphanInput(
   ports: OrphanPorts,
-  { guard, tenants }: Sweeping,
+  { guard }: Sweeping,
   record: OrphanRecord,
   suspect: Suspect,
 ): Promise<OrphanInput> {
@@ -36,18 +36,18 @@ export async function orphanInput(
   const released = record.state === 'released'
   const volume = record.kind === 'volume' && guard === undefined
   const snapped = record.snapshotAt !== undefined && record.state !== 'quarantined' && record.state !== 'kept'
-  const doomed = released || suspect.cause === 'leftover'
+  const [fleet, now] = [guards.view(), clock.now()]
   return {
     record,
     suspect,
     snapshots: volume && snapped ? await cloud.snapshots(record.id) : undefined,
     claims: volume && released ? await store.claimsOf(record.id, '') : [],
-    fleet: guards.view(),
+    fleet,
     guard,
-    room: doomed && guard === undefined && (await roomFor(ports, tenants, record.region)),
+    spent: exhausted(fleet, chargeOf(record, now), now),
     naming: settings.naming,
     settings: { ...orphanSettings, listLagMs: settings.listLagMs },
-    now: clock.now(),
+    now,
   }
 }
 

@@ -1,6 +1,7 @@
 // What to do next about one orphan: at most one change, then it is looked at again. Pure, in the manner of ../plan.ts.
 import type { Instant } from '../../specs/clock.ts'
 import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
+import type { Exhausted } from '../guards/budget.ts'
 import type { FleetView } from '../guards/view.ts'
 import { isTransient, type ObservedMachine, type ObservedSnapshot, type ObservedVolume } from '../observed.ts'
 import type { OrphanRecord, OrphanSettings, OrphanState, Suspect } from './orphan.ts'
@@ -47,8 +48,8 @@ export interface OrphanInput {
   readonly claims: readonly string[]
   readonly fleet: FleetView
   readonly guard: Guard | undefined
-  /** Whether the destructive budget has room for one more. */
-  readonly room: boolean
+  /** Why the destructive budget has no room for its end now. */
+  readonly spent: Exhausted | undefined
   readonly naming: Naming
   readonly settings: OrphanSettings & { readonly listLagMs: number }
   readonly now: Instant
@@ -97,11 +98,10 @@ function heldBack(input: OrphanInput): OrphanDecision | undefined {
   return undefined
 }
 
-const spent = (input: OrphanInput) =>
-  rest(input, 'BudgetSpent', 'The budget for destroying is spent for now; it is destroyed later.', undefined)
-
-function destroyMachine(input: OrphanInput, { id }: ObservedMachine): OrphanDecision {
-  return input.room ? { kind: 'act', step: { kind: 'destroyMachine', id } } : spent(input)
+function destroy(input: OrphanInput, kind: 'destroyMachine' | 'destroyVolume'): OrphanDecision {
+  const { spent, record } = input
+  if (spent !== undefined) return rest(input, 'BudgetSpent', spent.message, spent.until)
+  return { kind: 'act', step: { kind, id: record.id } }
 }
 
 /** Labelled and at rest: nothing of it is lost, and it costs next to nothing. */
@@ -120,7 +120,7 @@ function quarantineMachine(input: OrphanInput, machine: ObservedMachine): Orphan
 function planMachine(input: OrphanInput, machine: ObservedMachine): OrphanDecision {
   if (!machine.hostOk) return rest(input, 'HostUnreachable', 'Fly cannot reach its host now.', undefined)
   const doomed = input.record.state === 'released' || input.suspect.cause === 'leftover'
-  return doomed ? destroyMachine(input, machine) : quarantineMachine(input, machine)
+  return doomed ? destroy(input, 'destroyMachine') : quarantineMachine(input, machine)
 }
 
 function snapshotOf({ record, snapshots = [] }: OrphanInput): ObservedSnapshot | undefined {
@@ -166,7 +166,7 @@ function releaseVolume(input: OrphanInput, volume: ObservedVolume): OrphanDecisi
   // The first snapshot may have outlived its retention on Fly by now.
   const snapshot = takeSnapshot(input, volume)
   if (snapshot !== undefined) return snapshot
-  return input.room ? { kind: 'act', step: { kind: 'destroyVolume', id: volume.id } } : spent(input)
+  return destroy(input, 'destroyVolume')
 }
 
 function planVolume(input: OrphanInput, volume: ObservedVolume): OrphanDecision {

@@ -133,7 +133,7 @@ export class OrphanSearch {
     const tenants = (await ports.store.uids()).length
     const guard = massGuard(reading, tenants, undecided(sorted, known))
     this.#say(guard)
-    const sweeping = { sorted, guard, tenants, known, at: reading.at }
+    const sweeping = { sorted, guard, known, at: reading.at }
     await forget(ports, sweeping)
     await remember(ports, sweeping)
     await look(ports, sweeping)

@@ -28,7 +28,7 @@ export function machineVerdict(naming: Naming, machine: ObservedMachine, owners:
 
 /** Recorded, about to be recorded, or in use by a machine of the tenant (Fly moves volumes between hosts). */
 function belongs({ id, name, attachedMachine }: ObservedVolume, owner: LiveOwner, machines: ReadonlySet<string>) {
-  if (owner.volume === id) return true
+  if (owner.volume === id || owner.retired.includes(id)) return true
   if (owner.intent?.kind === 'createVolume' && owner.intent.name === name) return true
   return attachedMachine !== undefined && machines.has(attachedMachine)
 }

@@ -3,6 +3,7 @@ import Koa, { type Context, type Middleware } from 'koa'
 import { adoptRouter } from './adopt.ts'
 import { bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
+import { fleetRouter } from './fleet.ts'
 import { orphanRouter } from './orphans.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
@@ -57,7 +58,13 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter(options), adoptRouter(options), orphanRouter(options)]
+  const routers = [
+    platformRouter(options),
+    tenantRouter(options),
+    fleetRouter(options),
+    adoptRouter(options),
+    orphanRouter(options),
+  ]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())

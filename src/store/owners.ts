@@ -4,7 +4,7 @@ import type { Owner, Owners } from '../../reconciler/owner.ts'
 import type { TenantRecord } from './tenants.ts'
 
 type Part = Pick<TenantRecord, '_id' | 'name' | 'purged'> & {
-  readonly status: Partial<Pick<TenantRecord['status'], 'machine' | 'volume' | 'fenced' | 'intent'>>
+  readonly status: Partial<Pick<TenantRecord['status'], 'machine' | 'volume' | 'fenced' | 'retired' | 'intent'>>
 }
 
 const projection = {
@@ -13,6 +13,7 @@ const projection = {
   'status.machine.id': 1,
   'status.volume.id': 1,
   'status.fenced': 1,
+  'status.retired': 1,
   'status.intent.kind': 1,
   'status.intent.name': 1,
 } as const
@@ -21,7 +22,8 @@ function ownerOf({ _id: uid, name, purged, status }: Part): Owner {
   const volume = status.volume?.id
   if (purged) return { kind: 'tombstone', uid, name, volume }
   const { machine, fenced = [], intent } = status
-  return { kind: 'tenant', uid, name, machine: machine?.id, volume, fenced, intent }
+  const retired = (status.retired ?? []).map(({ id }) => id)
+  return { kind: 'tenant', uid, name, machine: machine?.id, volume, fenced, retired, intent }
 }
 
 /** The owners in a database. */

@@ -37,6 +37,7 @@ export async function searched(t: ExecutionContext, names: readonly string[] = [
     orphans,
     owners: ownersIn(db),
     orphanSettings: { ageFloorMs: 10 * minuteMs, holdMs: 14 * dayMs },
+    guards: { ...ports.guards, view: () => ({ ...ports.guards.view(), ledger: charged }) },
     charge: async (entry) => void charged.push(entry),
   })
   return {
