@@ -173,7 +173,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         wake: (uid) => reconciler?.wake(uid),
         preview: roles.has('reconciler') ? async (tenant) => preview(started(reconciler), tenant) : undefined,
         adopt: roles.has('reconciler')
-          ? async (dryRun) => adoption(started(reconciler).ports, store.db, tenants)(dryRun)
+          ? async (options) => adoption(started(reconciler).ports, store.db, tenants)(options)
           : undefined,
         orphans: orphansIn(store.db),
         ready: async () => {

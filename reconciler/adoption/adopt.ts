@@ -10,7 +10,7 @@ import type { Owner, Owners } from '../owner.ts'
 import type { Ports } from '../ports.ts'
 import { wishOf } from '../wish.ts'
 import { claimsIn, type Claim, type Unclaimed } from './claims.ts'
-import { adoptedTenant } from './tenant.ts'
+import { adoptedTenant, type AdoptionContext } from './tenant.ts'
 
 export interface AdoptionPorts extends Ports {
   readonly owners: Owners
@@ -34,6 +34,13 @@ export interface Skipped {
   readonly name: string
   readonly uid: string
   readonly reason: string
+}
+
+export interface AdoptionOptions {
+  /** Says what would be adopted, and writes nothing. */
+  readonly dryRun: boolean
+  /** Takes machines at rest for sleeping, where the idle policy can have put them to sleep; else for suspended. */
+  readonly asleep: boolean
 }
 
 export interface AdoptionReport {
@@ -105,18 +112,18 @@ interface Sorted {
 const inDatabase = 'The tenant is in the database already.'
 const unclaimed = ({ machine: { id } }: Claim, reason: string): Unclaimed => ({ id, kind: 'machine', reason })
 
-function verdictOn(ports: AdoptionPorts, claim: Claim, owner: Owner | undefined): Candidate | Skipped | Unclaimed {
+function verdictOn(context: AdoptionContext, claim: Claim, owner: Owner | undefined): Candidate | Skipped | Unclaimed {
   if (owner?.kind === 'tenant') return { name: owner.name, uid: claim.uid, reason: inDatabase }
   if (owner !== undefined) return unclaimed(claim, `It is left over from ${owner.name}, which was purged.`)
-  const tenant = adoptedTenant(ports, claim)
+  const tenant = adoptedTenant(context, claim)
   return typeof tenant === 'string' ? unclaimed(claim, tenant) : { claim, tenant }
 }
 
 /** Sorts what the survey shows; of what the database knows only the tenants themselves are mentioned. */
-function sort(ports: AdoptionPorts, survey: FleetSurvey, owners: ReadonlyMap<string, Owner>): Sorted {
-  const { naming } = ports.settings
+function sort(context: AdoptionContext, survey: FleetSurvey, owners: ReadonlyMap<string, Owner>): Sorted {
+  const { naming } = context.settings
   const found = claimsIn(survey, naming)
-  const verdicts = found.claims.map((claim) => verdictOn(ports, claim, owners.get(claim.uid)))
+  const verdicts = found.claims.map((claim) => verdictOn(context, claim, owners.get(claim.uid)))
   const candidates = verdicts.filter((verdict) => 'tenant' in verdict)
   // A name counts also where its machine cannot be adopted for another reason: the two may be one tenant.
   const unknown = found.claims.filter(({ uid }) => !owners.has(uid))
@@ -141,8 +148,8 @@ function sort(ports: AdoptionPorts, survey: FleetSurvey, owners: ReadonlyMap<str
  * The boot whose gateway answers now. It was ready before the database was lost, so its browser packages are taken as
  * installed: asking the machine itself would be a command in every one of them.
  */
-async function preparedBoot({ probe }: AdoptionPorts, { claim, tenant }: Candidate): Promise<string | undefined> {
-  if (tenant.spec.state !== 'running' || claim.machine.state !== 'started') return undefined
+async function preparedBoot({ probe }: AdoptionPorts, { claim }: Candidate): Promise<string | undefined> {
+  if (claim.machine.state !== 'started') return undefined
   const guest = await probe.ask(claim.machine)
   return guest.kind === 'ready' ? guest.boot : undefined
 }
@@ -169,11 +176,13 @@ async function write(ports: AdoptionPorts, candidate: Candidate, dryRun: boolean
  *
  * @throws {Fault} when Fly cannot be asked, or says two different things
  */
-export async function adopt(ports: AdoptionPorts, dryRun: boolean): Promise<AdoptionReport> {
+export async function adopt(ports: AdoptionPorts, { dryRun, asleep }: AdoptionOptions): Promise<AdoptionReport> {
   if (!(await ports.cloud.appExists()))
     return { at: ports.clock.now(), dryRun, adopted: [], skipped: [], unclaimed: [] }
   const { survey, owners } = await surveyTwice(ports)
-  const sorted = sort(ports, survey, owners)
+  const { settings, clock } = ports
+  const context = { settings, now: clock.now(), asleep, classOf: (tenant: Tenant) => ports.classOf(tenant) }
+  const sorted = sort(context, survey, owners)
   const written = await inBatches(sorted.candidates, (candidate) => write(ports, candidate, dryRun))
   return {
     at: survey.at,

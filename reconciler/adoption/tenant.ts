@@ -1,10 +1,11 @@
 // A claim -> the tenant that it was: spec and labels from the machine's metadata, the overlay from its configuration, the
 // state from what it does. Pure; what cannot be read is an answer in words, never a guess.
+import type { Instant } from '../../specs/clock.ts'
 import { isObject, type Json } from '../../boot/json.ts'
 import { overlayOf } from '../../boot/overlay.ts'
 import { resolveSpec } from '../../specs/class.ts'
 import { effectiveState } from '../../specs/effective.ts'
-import { dnsLabel } from '../../specs/fields.ts'
+import { dnsLabel, type IdlePolicy } from '../../specs/fields.ts'
 import { metadataKeys, parseName, tenantHosts } from '../../specs/names.ts'
 import { readRecord } from '../../specs/record.ts'
 import type { Tenant, TenantSpec } from '../../specs/tenant.ts'
@@ -13,7 +14,11 @@ import type { Ports } from '../ports.ts'
 import { gatewayInput } from '../wish.ts'
 import type { Claim } from './claims.ts'
 
-export type AdoptionContext = Pick<Ports, 'settings' | 'classOf'>
+export interface AdoptionContext extends Pick<Ports, 'settings' | 'classOf'> {
+  readonly now: Instant
+  /** A machine at rest that the idle policy may have put to sleep: traffic wakes it again. Else it stays suspended. */
+  readonly asleep: boolean
+}
 
 /** A sentence that says why not. */
 type Refusal = string
@@ -35,7 +40,7 @@ function parsed(text: string): Json | undefined {
 }
 
 function overlayIn(
-  context: AdoptionContext,
+  context: Pick<AdoptionContext, 'settings'>,
   { gatewayConfig }: SurveyedMachine,
   tenant: Pick<Tenant, 'name' | 'spec'>,
   defaults: NonNullable<ReturnType<Ports['classOf']>>,
@@ -76,11 +81,21 @@ function bare(context: AdoptionContext, claim: Claim): Tenant | Refusal {
       machine: { id: machine.id, state: machine.state, region: machine.region, incarnation: machine.incarnation },
       volume: { id: volume.id, incarnation },
       ...(fenced.length === 0 ? {} : { fenced }),
+      // When it was last used is lost too: the time until it may sleep begins anew.
+      ...(state === 'running' ? { awakeSince: context.now } : {}),
     },
     generation: 1,
     revision: 1,
     createdAt: Math.min(volume.createdAt, machine.createdAt),
   }
+}
+
+/** Whether somebody said so or nobody used it cannot be told from the machine: an operator says which to assume. */
+function withSleep({ asleep, now }: AdoptionContext, tenant: Tenant, { afterMinutes }: IdlePolicy): Tenant {
+  const { spec, status, createdAt } = tenant
+  const mayHaveSlept = afterMinutes > 0 && now - createdAt > afterMinutes * 60_000
+  if (!asleep || spec.state !== 'suspended' || !mayHaveSlept) return tenant
+  return { ...tenant, spec: { ...spec, state: 'running' }, status: { ...status, effective: 'idle-suspended' } }
 }
 
 /** The tenant that a claim proves, or the sentence that says what is missing. */
@@ -91,5 +106,6 @@ export function adoptedTenant(context: AdoptionContext, claim: Claim): Tenant | 
   if (defaults === undefined) return `Its class ${tenant.spec.class} does not exist here.`
   const overlay = overlayIn(context, claim.machine, tenant, defaults)
   if (typeof overlay === 'string') return overlay
-  return overlay === undefined ? tenant : { ...tenant, spec: { ...tenant.spec, config: overlay } }
+  const whole = overlay === undefined ? tenant : { ...tenant, spec: { ...tenant.spec, config: overlay } }
+  return withSleep(context, whole, resolveSpec(whole.spec, defaults).idle)
 }

@@ -24,10 +24,15 @@ function adoptionText(body: unknown, dryRun: boolean): string {
   ].join('\n')
 }
 
+export interface AdoptOptions {
+  readonly dryRun: boolean
+  readonly asleep: boolean
+}
+
 /** Takes a living fleet back into a database that lost it; nothing on Fly is changed. */
-export async function adopt(api: Api, dryRun: boolean, format: Format): Promise<string> {
-  const { body } = await api.post('/v1/fleet/actions/adopt', { dryRun })
-  return shown(format, body, () => adoptionText(body, dryRun))
+export async function adopt(api: Api, options: AdoptOptions, format: Format): Promise<string> {
+  const { body } = await api.post('/v1/fleet/actions/adopt', options)
+  return shown(format, body, () => adoptionText(body, options.dryRun))
 }
 
 const columns: readonly Column[] = [

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { Command, CommanderError, Option } from 'commander'
 import { apply } from './apply.ts'
 import { type Api, apiClient, RequestError } from './client.ts'
-import { adopt, decide, fleet, orphans } from './fleet.ts'
+import { adopt, type AdoptOptions, decide, fleet, orphans } from './fleet.ts'
 import { type Format, formats } from './output.ts'
 import { act, events, get, plan, remove, setState, why } from './tenants.ts'
 
@@ -91,9 +91,10 @@ function fleetCommands(program: Command): void {
     .command('adopt')
     .description('take a living fleet back into a database that lost it; changes nothing on Fly')
     .option('--dry-run', 'only say what would be adopted', false)
+    .option('--asleep', 'take machines at rest for put to sleep, where that can be, and not for suspended', false)
     .addOption(output())
-    .action(async ({ dryRun, output: format }: Shown & { readonly dryRun: boolean }) =>
-      print(await adopt(openApi(), dryRun, format)),
+    .action(async ({ dryRun, asleep, output: format }: Shown & AdoptOptions) =>
+      print(await adopt(openApi(), { dryRun, asleep }, format)),
     )
   const group = program
     .command('orphans')

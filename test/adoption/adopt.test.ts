@@ -17,7 +17,8 @@ async function words({ tenants }: Fleet, name: string) {
 const parts = (body: unknown) => body as Readonly<Record<string, object>>
 
 const wipe = ({ db }: Fleet) => db.collection('tenants').deleteMany({})
-const adoptInto = ({ ports, db, tenants }: Fleet, dryRun = false) => adoption(ports, db, tenants)(dryRun)
+const adoptInto = ({ ports, db, tenants }: Fleet, dryRun = false, asleep = false) =>
+  adoption(ports, db, tenants)({ dryRun, asleep })
 
 test('what was provisioned, lost and adopted is word for word what it was, without one change on Fly', async (t) => {
   const it = await fleet(t)
@@ -141,4 +142,31 @@ test('two readings that differ adopt nobody, and neither does a host that hides 
   t.deepEqual(report.adopted, [])
   await it.api('DELETE', '/_sim/faults')
   t.is((await adoptInto(it)).adopted.length, 1)
+})
+
+test('tenants that slept are adopted as suspended, or as sleeping where an operator says so', async (t) => {
+  const it = await fleet(t)
+  await it.add('sleeper', { idle: { afterMinutes: 1 } })
+  await it.add('steady', { idle: { afterMinutes: 0 } })
+  await it.add('waking', { idle: { afterMinutes: 30 } })
+  await it.converge()
+  it.later(20 * 60_000)
+  await it.converge()
+  t.like(await it.tenants.byName('sleeper'), { status: { effective: 'idle-suspended' } })
+  const mutations = await it.mutations()
+  const effective = async (name: string) => (await it.tenants.byName(name))?.status.effective
+  await wipe(it)
+  await adoptInto(it)
+  await it.converge()
+  t.is(await effective('sleeper'), 'admin-suspended')
+  await wipe(it)
+  await adoptInto(it, false, true)
+  // Nobody knows when the others were last used: they are not put to sleep for having been made long ago.
+  it.later(20 * 60_000)
+  await it.converge()
+  t.deepEqual(
+    [await effective('sleeper'), await effective('steady'), await effective('waking')],
+    ['idle-suspended', 'running', 'running'],
+  )
+  t.deepEqual(await it.mutations(), mutations)
 })

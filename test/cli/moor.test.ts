@@ -126,7 +126,7 @@ test('adopt says who came back and who did not; orphans are listed and decided a
   const adopted = { uid: 'abcdefghijklmnop', machine: 'm1', volume: 'v1', state: 'running', fenced: [] } as const
   const api = await startTestApi(t, () => ({
     orphans,
-    adopt: async (dryRun) => ({
+    adopt: async ({ dryRun }) => ({
       at: 0,
       dryRun,
       adopted: [{ ...adopted, name: 'acme', drift: 'restart' }],
