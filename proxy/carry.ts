@@ -3,6 +3,7 @@
 import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware'
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Clock } from '../specs/clock.ts'
+import { Resting } from './breaker.ts'
 import type { Exchange } from './exchange.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
@@ -10,14 +11,27 @@ import type { Reason } from './pages.ts'
 import { reset } from './reset.ts'
 import type { Upstreams } from './upstream.ts'
 
-/** A request that met a stale connection is sent again; more often than this it is not bad luck. */
+/** A request that met a stale connection, or none, is sent again; more often than this it is not bad luck. */
 const attempts = 3
+/** How long a machine that refused a connection gets before the next try; twice as long before the last. */
+const reconnectMs = 100
+
+/** Methods that a repeat does not make worse (RFC 9110 9.2.2). */
+const idempotent: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 export class HeadTimeout extends Error {
   override readonly name = 'HeadTimeout'
   constructor(ms: number) {
     super(`no answer began within ${ms} ms`)
   }
+}
+
+export class Overdue extends Error {
+  override readonly name = 'Overdue'
+}
+
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge'
 }
 
 /** A fault of our own, not of a tenant. */
@@ -33,6 +47,9 @@ export interface CarrierOptions {
   readonly clock: Clock
   /** How long an answer may take to begin, once the request does not move any more. */
   readonly headTimeoutMs: number
+  readonly bodyBytes: number
+  /** Sets the target again, as the route may have changed; false where there is none any more. */
+  readonly again: (exchange: Exchange) => boolean
   readonly draining: () => boolean
   /** Answers in the tenant's place, when what it sent cannot be passed on. */
   readonly refuse: (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => void
@@ -44,7 +61,9 @@ export type Carrier = (exchange: Exchange, request: IncomingMessage, response: S
 /** What a failed exchange is answered with. */
 export function reasonOf(failure: unknown): Reason {
   if (failure instanceof InternalFault) return 'internal'
-  if (failure instanceof HeadTimeout) return 'timeout'
+  if (failure instanceof HeadTimeout || failure instanceof Overdue) return 'timeout'
+  if (failure instanceof BodyTooLarge) return 'too-large'
+  if (failure instanceof Resting) return 'resting'
   if (!(failure instanceof DialError)) return 'unreachable'
   return failure.code === 'mismatch' || failure.code === 'timeout' ? failure.code : 'unreachable'
 }
@@ -108,13 +127,33 @@ export function plainReason({ statusMessage = '' }: IncomingMessage): string {
   return /^[ -~]*$/.test(statusMessage) ? statusMessage : ''
 }
 
+/** The body was announced with a length that was checked, or comes in chunks and is counted. */
+function limitBody(exchange: Exchange, request: IncomingMessage, upstream: ClientRequest, most: number): void {
+  if (request.headers['transfer-encoding'] === undefined) return
+  let seen = 0
+  // The library starts to pipe in this same turn, so this listener loses it nothing.
+  request.on('data', (chunk: Buffer) => {
+    seen += chunk.length
+    if (seen <= most) return
+    exchange.failure ??= new BodyTooLarge(`the body is larger than ${most} bytes`)
+    abandon(upstream)
+  })
+}
+
+/** No connection came about, so the body has not been touched. */
+function unconnected({ failure }: Exchange): boolean {
+  return failure instanceof DialError && (failure.code === 'refused' || failure.code === 'unreachable')
+}
+
 /** A request without a body, sent on a kept connection that turned out to be closed: no tenant has seen it (RFC 9110 9.2.2). */
-function mayRepeat({ failure, upstream }: Exchange, request: IncomingMessage, response: ServerResponse): boolean {
+function metStale({ failure, upstream }: Exchange, request: IncomingMessage): boolean {
   const reset = failure instanceof Error && 'code' in failure && ['ECONNRESET', 'EPIPE'].includes(String(failure.code))
   const bodiless = request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined
   const safe = (request.method === 'GET' || request.method === 'HEAD') && bodiless
-  return reset && safe && upstream?.reusedSocket === true && !response.headersSent && !response.destroyed
+  return reset && safe && upstream?.reusedSocket === true
 }
+
+const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
 
 /**
  * Ends an answer that cannot be completed, so that it does not look complete: by a reset, unless the tenant itself ended in
@@ -165,6 +204,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
         // The library gives a chunked request up for keep-alive, against a Connection header that names Transfer-Encoding.
         // No such header gets this far.
         upstream.setHeader('connection', 'keep-alive')
+        limitBody(exchange, request, upstream, options.bodyBytes)
         awaitHead(exchange, request, upstream, options, () => {
           if (!response.headersSent && !response.destroyed) refuse(exchange, request, response)
         })
@@ -198,7 +238,11 @@ export function createCarrier(options: CarrierOptions): Carrier {
         response,
         (error) => (exchange.failure ??= error ?? new Error('the request was not carried')),
       )
-      if (attempt === attempts || !mayRepeat(exchange, request, response)) return
+      if (attempt === attempts || response.headersSent || response.destroyed) return
+      if (unconnected(exchange) && idempotent.has(request.method)) {
+        await pause(options.clock, attempt * reconnectMs)
+        if (response.closed || !options.again(exchange)) return
+      } else if (!metStale(exchange, request)) return
       options.repeated()
     }
   }

@@ -1,6 +1,7 @@
 // One request or upgrade on its way through: what was asked, what was decided, and the line in the log at its end.
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Clock, Instant } from '../specs/clock.ts'
+import { Resting } from './breaker.ts'
 import { clientOf, framingProblem } from './headers.ts'
 import { readRequest } from './host.ts'
 import { page, type Answer, type Reason } from './pages.ts'
@@ -33,6 +34,10 @@ export interface Exchange {
   readonly refused: string | undefined
   uid: string | undefined
   target: Target | undefined
+  /** Leaves the tenant's limits; set once they were entered. */
+  left: (() => void) | undefined
+  /** Tells a WebSocket's client that we are going away; set once it is open. */
+  farewell: (() => void) | undefined
   /** The request to the tenant, once it has a connection. */
   upstream: ClientRequest | undefined
   /** Ends the wait for the answer's head. */
@@ -84,6 +89,8 @@ export class Road {
       refused: asked.kind === 'refused' ? asked.detail : framingProblem(headers, httpVersion, upgrade),
       uid: undefined,
       target: undefined,
+      left: undefined,
+      farewell: undefined,
       upstream: undefined,
       settle: () => undefined,
       failure: undefined,
@@ -97,8 +104,10 @@ export class Road {
     return resolve(exchange.host, this.#options.lookup, this.#options.retrySeconds)
   }
 
-  answer({ id, accept, refused }: Pick<Exchange, 'id' | 'accept' | 'refused'>, reason: Reason): Answer {
-    return page({ reason, requestId: id, accept, retrySeconds: this.#options.retrySeconds, detail: refused })
+  answer(asked: Pick<Exchange, 'id' | 'accept' | 'refused' | 'failure'>, reason: Reason): Answer {
+    const { id, accept, refused, failure } = asked
+    const retrySeconds = failure instanceof Resting ? Math.ceil(failure.retryMs / 1_000) : this.#options.retrySeconds
+    return page({ reason, requestId: id, accept, retrySeconds, detail: refused })
   }
 
   /** The log line of an exchange that ended. */

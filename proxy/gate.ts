@@ -1,20 +1,23 @@
 // What the proxy does with each request and upgrade that arrives: page or tenant, and what follows when a tenant fails.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { abandon, createCarrier, cut, InternalFault, reasonOf, type Carrier } from './carry.ts'
+import { abandon, createCarrier, cut, InternalFault, Overdue, reasonOf, type Carrier } from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
 import { requestHeaders } from './headers.ts'
+import { TenantLimiter, type ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { StallGuard } from './stalled.ts'
 import { RouteTable } from './table.ts'
 import { createUpgrader, writeAnswer, type Upgrader } from './upgrade.ts'
 import { Upstreams, type UpstreamOptions } from './upstream.ts'
+import { Vigil } from './vigil.ts'
 
 export interface GateOptions extends Omit<RoadOptions, 'lookup'>, Omit<UpstreamOptions, 'connected'> {
   readonly headTimeoutMs: number
   /** How often it looks for peers that read nothing any more. */
   readonly stallMs: number
+  readonly limits: ProxyLimits
 }
 
 export interface ProxyStats {
@@ -54,13 +57,20 @@ export class Gate {
   readonly #carry: Carrier
   readonly #upgrade: Upgrader
   readonly #stalls: StallGuard
-  readonly #clients = new Set<net.Socket>()
+  readonly #limits: ProxyLimits
+  readonly #limiter: TenantLimiter
+  readonly #vigil: Vigil
+  /** The sockets of upgrades. */
+  readonly #clients = new Map<net.Socket, Exchange>()
   readonly #pages = new Map<Reason, number>()
   readonly #counts = { requests: 0, upgrades: 0, inFlight: 0, repeated: 0, stalled: 0, hostConflicts: 0 }
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs, stallMs } = options
+    const { clock, log, headTimeoutMs, stallMs, limits } = options
+    this.#limits = limits
+    this.#limiter = new TenantLimiter(limits, clock)
+    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#limiter.sweep() })
     const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#counts.stalled += 1) })
     const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
     this.#stalls = stalls
@@ -79,6 +89,8 @@ export class Gate {
       upstreams,
       clock,
       headTimeoutMs,
+      bodyBytes: limits.bodyBytes,
+      again: (exchange) => this.#again(exchange),
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
       repeated: () => (this.#counts.repeated += 1),
@@ -101,8 +113,11 @@ export class Gate {
     const exchange = this.#road.enter(request, false)
     this.#counts.requests += 1
     this.#counts.inFlight += 1
+    const unwatch = this.#vigil.watch(request.socket, this.#limits.totalMs, () => this.#overdue(exchange, response))
     response.once('close', () => {
       this.#counts.inFlight -= 1
+      unwatch()
+      exchange.left?.()
       if (!response.writableFinished && exchange.upstream !== undefined) abandon(exchange.upstream)
       this.#road.leave(exchange, response.statusCode, response.writableFinished)
       this.#drained?.()
@@ -118,7 +133,7 @@ export class Gate {
   }
 
   async #pass(exchange: Exchange, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const closed = this.#admit(exchange)
+    const closed = this.#admit(exchange, request)
     if (closed !== undefined) {
       this.#send(exchange, closed, request, response)
       return
@@ -140,14 +155,17 @@ export class Gate {
   upgrade(request: IncomingMessage, socket: net.Socket, head: Buffer): void {
     const exchange = this.#road.enter(request, true)
     this.#counts.upgrades += 1
-    this.#clients.add(socket)
+    this.#clients.set(socket, exchange)
     socket.on('error', () => socket.destroy())
+    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
     socket.once('close', () => {
+      unwatch()
+      exchange.left?.()
       this.#clients.delete(socket)
       this.#road.leave(exchange, exchange.status, !socket.errored)
     })
     try {
-      const closed = this.#admit(exchange)
+      const closed = this.#admit(exchange, request)
       if (closed === undefined) {
         this.#prepare(exchange, request)
         this.#upgrade(exchange, request, socket, head)
@@ -161,16 +179,26 @@ export class Gate {
   /** A connection whose bytes are no request, or none that we take. */
   unreadable(socket: net.Socket, reason: Reason): void {
     this.#count(reason)
-    writeAnswer(socket, this.#road.answer({ id: this.#road.newId(), accept: undefined, refused: undefined }, reason))
+    const asked = { id: this.#road.newId(), accept: undefined, refused: undefined, failure: undefined }
+    writeAnswer(socket, this.#road.answer(asked, reason))
   }
 
-  /** From now on every answer ends its connection, `ended` is told of each, and WebSockets are over. */
+  /** From now on every answer ends its connection, `ended` is told of each, and WebSockets are told that we are going. */
   drain(ended: () => void): void {
     this.#drained = ended
-    for (const socket of this.#clients) socket.destroy()
+    for (const [socket, { farewell }] of this.#clients) {
+      if (farewell === undefined) socket.destroy()
+      else farewell()
+    }
+  }
+
+  /** Ends the WebSockets that have not gone by themselves. */
+  cutUpgrades(): void {
+    for (const socket of this.#clients.keys()) socket.destroy()
   }
 
   close(): void {
+    this.#vigil.close()
     this.#stalls.close()
     this.#upstreams.close()
   }
@@ -189,13 +217,35 @@ export class Gate {
   }
 
   /** Sets where the exchange goes; otherwise says why it goes nowhere. */
-  #admit(exchange: Exchange): Reason | undefined {
+  #admit(exchange: Exchange, { headers }: IncomingMessage): Reason | undefined {
     const resolution = this.#road.resolve(exchange)
     if (resolution === undefined) return 'bad-request'
     exchange.uid = resolution.tenant?.uid
     if (resolution.kind === 'page') return resolution.reason
+    if (Number(headers['content-length'] ?? 0) > this.#limits.bodyBytes) return 'too-large'
+    const { uid } = resolution.tenant
+    const what = exchange.upgrade ? 'socket' : 'request'
+    const entered = this.#limiter.enter(uid, what)
+    if (entered !== 'entered') return entered
+    exchange.left = () => this.#limiter.leave(uid, what)
     exchange.target = resolution.target
     return undefined
+  }
+
+  /** Where the same tenant's route leads now. */
+  #again(exchange: Exchange): boolean {
+    const now = this.#road.resolve(exchange)
+    if (now?.kind !== 'forward' || now.tenant.uid !== exchange.uid) return false
+    exchange.target = now.target
+    return true
+  }
+
+  /** Without a connection to the tenant yet there is nothing to end: connecting has a limit of its own. */
+  #overdue(exchange: Exchange, response: ServerResponse): void {
+    if (exchange.upstream === undefined) return
+    exchange.failure ??= new Overdue('nothing moved for too long, or the request took too long altogether')
+    if (response.headersSent) cut(exchange, response)
+    else abandon(exchange.upstream)
   }
 
   /** The request becomes what the tenant is to see. */

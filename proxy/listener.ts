@@ -4,12 +4,12 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Gate } from './gate.ts'
+import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { isWebSocket } from './upgrade.ts'
 import { keepAliveMs } from './upstream.ts'
 
-const headersTimeoutMs = 15_000
 /** Longer than load balancers keep theirs (60 s is usual), so that it is not us who close under a request on its way. */
 const keepAliveTimeoutMs = 75_000
 const checkEveryMs = 5_000
@@ -31,13 +31,13 @@ function koa(gate: Gate, log: ProxyLog) {
 }
 
 /** An unlistening server whose traffic goes through the gate. */
-export function listener(gate: Gate, log: ProxyLog): http.Server {
+export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLimits, 'headersMs'>): http.Server {
   const inProgress = new WeakMap<Duplex, Set<ServerResponse>>()
   const server = http.createServer({
     // Two Hosts, no Host and doubtful framing are the gate's to refuse, with a page that carries an id.
     requireHostHeader: false,
     shouldUpgradeCallback: isWebSocket,
-    headersTimeout: headersTimeoutMs,
+    headersTimeout: headersMs,
     // Uploads take as long as they take; what does not move is caught further in.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,

@@ -17,6 +17,10 @@ const statuses: Record<Reason, number> = {
   unreachable: 502,
   timeout: 504,
   mismatch: 502,
+  resting: 503,
+  busy: 503,
+  'too-many-requests': 429,
+  'too-large': 413,
   'bad-request': 400,
   'request-timeout': 408,
   'headers-too-large': 431,
@@ -55,7 +59,9 @@ test('problem details say what RFC 9457 wants', (t) => {
 
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
-    const wanted = { provisioning: '5', failed: '30' }[reason as string]
+    const wanted = { provisioning: '5', failed: '30', resting: '5', busy: '1', 'too-many-requests': '1' }[
+      reason as string
+    ]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
     t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), reason === 'provisioning', reason)
   }

@@ -110,7 +110,7 @@ test('a body stays a body, whatever the method says', async (t) => {
 test('two requests in one write are two requests, each to its own tenant', async (t) => {
   const { proxy, acme, globex } = await stage(t)
   const first = 'POST /one HTTP/1.1\r\nHost: acme.localhost\r\nContent-Length: 2\r\n\r\nhi'
-  const reply = await raw(proxy, `${first}GET /two HTTP/1.1\r\nHost: globex.localhost\r\n\r\n`)
+  const reply = await raw(proxy, `${first}GET /two HTTP/1.1\r\nHost: globex.localhost\r\n\r\n`, 5_000, /globex$/)
   t.regex(reply.text, /acme[^]*HTTP\/1\.1 200[^]*globex$/)
   t.deepEqual(acme.seen, ['POST /one hi'])
   t.deepEqual(globex.seen, ['GET /two'])
@@ -121,7 +121,7 @@ test('garbage after a request does not disturb its answer, nor get one in its pl
   const reply = await raw(proxy, 'GET / HTTP/1.1\r\nHost: acme.localhost\r\n\r\n\x00\x01garbage\r\n\r\n')
   t.notRegex(reply.text, /HTTP\/1\.1 400/)
   const body = 'POST / HTTP/1.1\r\nHost: acme.localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
-  t.is(status((await raw(proxy, body)).text), 400, 'but garbage inside a body is that request’s own')
+  t.is(status((await raw(proxy, body, 5_000)).text), 400, 'but garbage inside a body is that request’s own')
 })
 
 test('an absolute form for the same host is a path', async (t) => {
@@ -133,7 +133,7 @@ test('an absolute form for the same host is a path', async (t) => {
   ])
     // prettier-ignore
     if (target !== undefined && path !== undefined) {
-      await raw(proxy, `GET ${target} HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n`)
+      await raw(proxy, `GET ${target} HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n`, 5_000)
       t.is(acme.seen.pop(), `GET ${path}`)
     }
 })
@@ -146,6 +146,8 @@ test('what a client says about itself is replaced by what we know', async (t) =>
   await raw(
     proxy,
     `GET / HTTP/1.1\r\nHost: ACME.localhost.:7080\r\n${[...made, ...hops, ...kept].join('\r\n')}\r\n\r\n`,
+    5_000,
+    answered,
   )
   const headers = acme.heads[0]?.headers ?? {}
   const { 'x-request-id': id, ...rest } = headers
