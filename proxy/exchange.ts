@@ -9,6 +9,7 @@ import type { ProxyLog } from './ports.ts'
 import { resolve, type Resolution } from './resolve.ts'
 import type { Entry } from './table.ts'
 import type { Target } from './target.ts'
+import { traceIdOf } from './trace.ts'
 
 export interface RoadOptions {
   readonly clock: Clock
@@ -17,11 +18,15 @@ export interface RoadOptions {
   readonly retrySeconds: number
   readonly edge: 'direct' | 'fly'
   readonly loopbackAs: string | undefined
+  /** The part of the ordinary requests that are logged. */
+  readonly logSample: number
 }
 
 export interface Exchange {
   readonly id: string
   readonly since: Instant
+  /** The trace that the client belongs to, if it says so. */
+  readonly trace: string | undefined
   readonly upgrade: boolean
   readonly method: string
   readonly httpVersion: string
@@ -43,6 +48,8 @@ export interface Exchange {
   /** Ends the wait for the answer's head. */
   settle: () => void
   failure: unknown
+  /** Whether the answer is ours and not the tenant's. */
+  paged: boolean
   /** What the client was told of an upgrade; 0 until then. */
   status: number
 }
@@ -78,6 +85,7 @@ export class Road {
     return {
       id: this.newId(),
       since: this.#options.clock.now(),
+      trace: traceIdOf(headers.traceparent),
       upgrade,
       method,
       httpVersion,
@@ -94,6 +102,7 @@ export class Road {
       upstream: undefined,
       settle: () => undefined,
       failure: undefined,
+      paged: false,
       status: 0,
     }
   }
@@ -110,11 +119,31 @@ export class Road {
     return page({ reason, requestId: id, accept, retrySeconds, detail: refused })
   }
 
-  /** The log line of an exchange that ended. */
-  leave(exchange: Exchange, status: number, complete: boolean): void {
-    const { id, uid, host, method, upgrade, since, path } = exchange
-    const ms = this.#options.clock.now() - since
-    const fields = { requestId: id, uid, host, method, path: loggedPath(path), upgrade, status, complete, ms }
-    this.#options.log.info(fields, 'request')
+  /**
+   * Writes the log line of an exchange that ended: always when something failed, else as often as is set.
+   *
+   * @returns how many milliseconds it took
+   */
+  leave(exchange: Exchange, status: number, complete: boolean): number {
+    const { clock, log, logSample } = this.#options
+    const { id, uid, host, method, upgrade, since, path, trace } = exchange
+    const ms = clock.now() - since
+    const ordinary = complete && status < 500 && logSample < 1
+    if (ordinary && clock.random() >= logSample) return ms
+    const traced = trace === undefined ? {} : { trace }
+    const fields = {
+      requestId: id,
+      uid,
+      host,
+      method,
+      path: loggedPath(path),
+      upgrade,
+      status,
+      complete,
+      ms,
+      ...traced,
+    }
+    log.info(fields, 'request')
+    return ms
   }
 }

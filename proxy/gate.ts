@@ -1,14 +1,17 @@
 // What the proxy does with each request and upgrade that arrives: page or tenant, and what follows when a tenant fails.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
+import type { Registry } from 'prom-client'
 import { abandon, createCarrier, cut, InternalFault, Overdue, reasonOf, type Carrier } from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
 import { requestHeaders } from './headers.ts'
 import { TenantLimiter, type ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
+import { proxyMetrics, type Record } from './metrics.ts'
 import type { ProxyLog } from './ports.ts'
 import { StallGuard } from './stalled.ts'
 import { RouteTable } from './table.ts'
+import { Tally, type ProxyStats } from './tally.ts'
 import { createUpgrader, writeAnswer, type Upgrader } from './upgrade.ts'
 import { Upstreams, type UpstreamOptions } from './upstream.ts'
 import { Vigil } from './vigil.ts'
@@ -18,30 +21,7 @@ export interface GateOptions extends Omit<RoadOptions, 'lookup'>, Omit<UpstreamO
   /** How often it looks for peers that read nothing any more. */
   readonly stallMs: number
   readonly limits: ProxyLimits
-}
-
-export interface ProxyStats {
-  readonly tenants: number
-  /** Since the start. */
-  readonly requests: number
-  readonly upgrades: number
-  /** Requests in progress. */
-  readonly inFlight: number
-  /** WebSockets open or being opened. */
-  readonly openUpgrades: number
-  readonly upstreamConnections: number
-  /** Connections opened to machines since the start, each with its proof. */
-  readonly dials: number
-  /** Requests sent again because a kept connection had been closed. */
-  readonly repeated: number
-  /** Connections cut because the other end had stopped reading. */
-  readonly stalled: number
-  /** How often something at a tenant's address could not prove to be that tenant. Anything but 0 deserves a look. */
-  readonly crossTenantBlocked: number
-  /** How often a tenant claimed a host that another one had. */
-  readonly hostConflicts: number
-  /** The proxy's own answers, by reason. */
-  readonly pages: Readonly<Partial<Record<Reason, number>>>
+  readonly metrics: Registry | undefined
 }
 
 /** A body that is announced and not yet here. */
@@ -62,16 +42,17 @@ export class Gate {
   readonly #vigil: Vigil
   /** The sockets of upgrades. */
   readonly #clients = new Map<net.Socket, Exchange>()
-  readonly #pages = new Map<Reason, number>()
-  readonly #counts = { requests: 0, upgrades: 0, inFlight: 0, repeated: 0, stalled: 0, hostConflicts: 0 }
+  readonly #tally = new Tally()
+  readonly #record: Record | undefined
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs, stallMs, limits } = options
+    const { clock, log, headTimeoutMs, stallMs, limits, metrics } = options
     this.#limits = limits
+    this.#record = metrics && proxyMetrics(metrics, () => this.stats())
     this.#limiter = new TenantLimiter(limits, clock)
     this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#limiter.sweep() })
-    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#counts.stalled += 1) })
+    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#tally.stalled += 1) })
     const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
     this.#stalls = stalls
     this.#upstreams = upstreams
@@ -80,7 +61,7 @@ export class Gate {
       opened: (target) => upstreams.open(target),
       retired: (target) => upstreams.retire(target),
       contested: (host, holder, claimant) => {
-        this.#counts.hostConflicts += 1
+        this.#tally.hostConflicts += 1
         log.warn({ host, holder, claimant }, 'two tenants claim one host; the first keeps it')
       },
     })
@@ -93,7 +74,7 @@ export class Gate {
       again: (exchange) => this.#again(exchange),
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
-      repeated: () => (this.#counts.repeated += 1),
+      repeated: () => (this.#tally.repeated += 1),
     })
     this.#upgrade = createUpgrader({
       upstreams,
@@ -111,15 +92,15 @@ export class Gate {
   /** One request. What goes wrong is a page, or a cut answer; nothing is thrown. */
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = this.#road.enter(request, false)
-    this.#counts.requests += 1
-    this.#counts.inFlight += 1
+    this.#tally.requests += 1
+    this.#tally.inFlight += 1
     const unwatch = this.#vigil.watch(request.socket, this.#limits.totalMs, () => this.#overdue(exchange, response))
     response.once('close', () => {
-      this.#counts.inFlight -= 1
+      this.#tally.inFlight -= 1
       unwatch()
       exchange.left?.()
       if (!response.writableFinished && exchange.upstream !== undefined) abandon(exchange.upstream)
-      this.#road.leave(exchange, response.statusCode, response.writableFinished)
+      this.#leave(exchange, response.headersSent ? response.statusCode : 0, response.writableFinished)
       this.#drained?.()
     })
     try {
@@ -154,7 +135,7 @@ export class Gate {
   /** One request for a WebSocket. */
   upgrade(request: IncomingMessage, socket: net.Socket, head: Buffer): void {
     const exchange = this.#road.enter(request, true)
-    this.#counts.upgrades += 1
+    this.#tally.upgrades += 1
     this.#clients.set(socket, exchange)
     socket.on('error', () => socket.destroy())
     const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
@@ -162,7 +143,7 @@ export class Gate {
       unwatch()
       exchange.left?.()
       this.#clients.delete(socket)
-      this.#road.leave(exchange, exchange.status, !socket.errored)
+      this.#leave(exchange, exchange.status, !socket.errored)
     })
     try {
       const closed = this.#admit(exchange, request)
@@ -178,7 +159,7 @@ export class Gate {
 
   /** A connection whose bytes are no request, or none that we take. */
   unreadable(socket: net.Socket, reason: Reason): void {
-    this.#count(reason)
+    this.#tally.page(reason)
     const asked = { id: this.#road.newId(), accept: undefined, refused: undefined, failure: undefined }
     writeAnswer(socket, this.#road.answer(asked, reason))
   }
@@ -197,6 +178,7 @@ export class Gate {
     for (const socket of this.#clients.keys()) socket.destroy()
   }
 
+  /** Ends what is left. */
   close(): void {
     this.#vigil.close()
     this.#stalls.close()
@@ -204,15 +186,15 @@ export class Gate {
   }
 
   stats(): ProxyStats {
-    const { connections, dials, crossTenantBlocked } = this.#upstreams.stats
+    const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
+    const openUpgrades = this.#clients.size
     return {
       tenants: this.table.size,
-      ...this.#counts,
-      openUpgrades: this.#clients.size,
-      upstreamConnections: connections,
+      ...this.#tally.now,
+      openUpgrades,
+      upstreamConnections,
       dials,
       crossTenantBlocked,
-      pages: Object.fromEntries(this.#pages),
     }
   }
 
@@ -260,13 +242,15 @@ export class Gate {
     return now?.kind === 'page' ? now.reason : reasonOf(exchange.failure)
   }
 
-  #count(reason: Reason): void {
-    this.#pages.set(reason, (this.#pages.get(reason) ?? 0) + 1)
+  #leave(exchange: Exchange, status: number, complete: boolean): void {
+    const ms = this.#road.leave(exchange, status, complete)
+    this.#record?.({ upgrade: exchange.upgrade, status, by: exchange.paged ? 'proxy' : 'tenant', ms })
   }
 
   #send(exchange: Exchange, reason: Reason, request: IncomingMessage, response: ServerResponse): void {
     const { status, headers, body } = this.#road.answer(exchange, reason)
-    this.#count(reason)
+    this.#tally.page(reason)
+    exchange.paged = true
     // What is left of a body cannot be told from a next request that we would answer for somebody else.
     const ends = reason === 'bad-request' || expectsBody(request) || this.#drained !== undefined
     response.writeHead(status, { ...headers, ...(ends ? { connection: 'close' } : {}) })
@@ -276,7 +260,8 @@ export class Gate {
 
   #refuse(exchange: Exchange, reason: Reason, socket: net.Socket): void {
     const answer = this.#road.answer(exchange, reason)
-    this.#count(reason)
+    this.#tally.page(reason)
+    exchange.paged = true
     exchange.status = answer.status
     writeAnswer(socket, answer)
   }

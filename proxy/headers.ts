@@ -2,6 +2,7 @@
 // says who the client is, is said by us alone.
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
+import { traceIdOf, traceparentFor } from './trace.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
@@ -51,7 +52,10 @@ export function requestHeaders(
   client: ClientFacts,
   upgrade: boolean,
 ): IncomingHttpHeaders {
-  const passed = kept(headers, (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')))
+  const { traceparent, tracestate, ...passed } = kept(
+    headers,
+    (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')),
+  )
   return {
     ...passed,
     ...(headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
@@ -61,6 +65,9 @@ export function requestHeaders(
     'x-forwarded-proto': client.proto,
     'x-forwarded-host': client.authority,
     'x-request-id': client.requestId,
+    // The state of a trace that we do not know is nobody's (W3C Trace Context 4.3).
+    ...(traceIdOf(traceparent) === undefined ? { traceparent: traceparentFor(client.requestId) } : { traceparent }),
+    ...(traceIdOf(traceparent) === undefined || tracestate === undefined ? {} : { tracestate }),
   }
 }
 

@@ -1,11 +1,13 @@
 // The road in: Host to tenant to machine, for requests, streams and WebSockets, or a clear page where it ends.
 import type http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
 import type { Clock } from '../specs/clock.ts'
-import { Gate, type ProxyStats } from './gate.ts'
+import { Gate } from './gate.ts'
 import { defaultLimits, type ProxyLimits } from './limits.ts'
 import { listener } from './listener.ts'
 import type { BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
+import type { ProxyStats } from './tally.ts'
 
 export interface ProxyOptions {
   readonly port: number
@@ -28,6 +30,10 @@ export interface ProxyOptions {
   readonly idleMs?: number
   /** A peer that accepts no bytes for one to two times this is cut; 2 min by default. */
   readonly stallMs?: number
+  /** The part of the ordinary requests that are logged, from 0 to 1 (default). Failures always are. */
+  readonly logSample?: number
+  /** Where the proxy's metrics are registered, for whoever serves them. */
+  readonly metrics?: Registry
   /** What differs from the default limits. */
   readonly limits?: Partial<ProxyLimits>
   /** How long `close` lets requests finish and WebSockets say goodbye; 5 s by default. */
@@ -72,6 +78,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     idleMs: options.idleMs ?? 30_000,
     stallMs: options.stallMs ?? 120_000,
     limits,
+    logSample: options.logSample ?? 1,
+    metrics: options.metrics,
   })
   const following = await routes.follow(gate.table).catch((error: unknown) => {
     gate.close()

@@ -142,7 +142,7 @@ test('what a client says about itself is replaced by what we know', async (t) =>
   const { proxy, acme } = await stage(t)
   const made = ['X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 7.7.7.7', 'X_Forwarded_For: 6.6.6.6', 'X-Forwarded-Proto: https', 'X-Forwarded-Host: globex.localhost', 'Forwarded: for=6.6.6.6', 'X-Real-IP: 6.6.6.6', 'Fly-Client-IP: 6.6.6.6', 'X-Moorage-Guest: x', 'X-Request-Id: mine'] // prettier-ignore
   const hops = ['Connection: close, x-secret', 'X-Secret: s', 'TE: trailers', 'Keep-Alive: timeout=9', 'Proxy-Authorization: Basic x', 'Proxy-Connection: keep-alive', 'Trailer: X'] // prettier-ignore
-  const kept = ['Authorization: Bearer t', 'Cookie: a=1', 'Cookie: b=2', 'Traceparent: 00-aa', 'Tracestate: x=y', 'Origin: http://acme.localhost'] // prettier-ignore
+  const kept = ['Authorization: Bearer t', 'Cookie: a=1', 'Cookie: b=2', 'Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'Tracestate: x=y', 'Origin: http://acme.localhost'] // prettier-ignore
   await raw(
     proxy,
     `GET / HTTP/1.1\r\nHost: ACME.localhost.:7080\r\n${[...made, ...hops, ...kept].join('\r\n')}\r\n\r\n`,
@@ -160,7 +160,7 @@ test('what a client says about itself is replaced by what we know', async (t) =>
     'x-forwarded-host': 'acme.localhost:7080',
     authorization: 'Bearer t',
     cookie: 'a=1; b=2',
-    traceparent: '00-aa',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     tracestate: 'x=y',
     origin: 'http://acme.localhost',
   })

@@ -66,7 +66,7 @@ test('the tenant sees who asks as it does for requests, and what a client made u
     'x-forwarded-for': '6.6.6.6',
     forwarded: 'for=6.6.6.6',
     'fly-client-ip': '6.6.6.6',
-    traceparent: '00-aa',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   }
   const socket = await opened(proxy, acme.host, made)
   const headers = acme.requests[0]?.headers
@@ -74,7 +74,7 @@ test('the tenant sees who asks as it does for requests, and what a client made u
   t.is(headers?.['x-forwarded-host'], acme.host)
   t.is(headers?.forwarded, undefined)
   t.is(headers?.['fly-client-ip'], undefined)
-  t.is(headers?.traceparent, '00-aa')
+  t.is(headers?.traceparent, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
   t.is(acme.requests[0]?.url, '/live?token=secret')
   socket.terminate()
 })
