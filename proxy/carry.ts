@@ -5,6 +5,7 @@ import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:h
 import type { Clock } from '../specs/clock.ts'
 import { Resting } from './breaker.ts'
 import type { Exchange } from './exchange.ts'
+import { isPlain, type FastLane } from './fast.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
@@ -54,6 +55,8 @@ export interface CarrierOptions {
   /** Answers in the tenant's place, when what it sent cannot be passed on. */
   readonly refuse: (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => void
   readonly repeated: () => void
+  /** Takes the first try of plain requests. */
+  readonly fast: FastLane
 }
 
 export type Carrier = (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -76,6 +79,13 @@ export function abandon(upstream: ClientRequest): void {
   if (upstream.destroyed) return
   if (upstream.socket !== null) reset(upstream.socket)
   upstream.destroy()
+}
+
+/** Gives up on whatever the exchange has under way at the tenant. @returns false when that is nothing */
+export function giveUp({ lane, upstream }: Exchange): boolean {
+  if (lane !== undefined) reset(lane.socket)
+  else if (upstream !== undefined) abandon(upstream)
+  return (lane ?? upstream) !== undefined
 }
 
 /**
@@ -105,6 +115,7 @@ export function awaitHead(
   }
   exchange.settle()
   exchange.upstream = upstream
+  exchange.reused = upstream.reusedSocket
   wait()
   upstream.once('response', () => (heard = true)).once('error', () => (heard = true))
   upstream.once('close', () => {
@@ -117,13 +128,13 @@ export function awaitHead(
  * Whether an answer can be passed on. Node's parser takes status codes that its own writer throws on, and transfer codings
  * that would reach the client without their name.
  */
-export function passable({ statusCode = 0, headers }: IncomingMessage): boolean {
+export function passable({ statusCode = 0, headers }: Pick<IncomingMessage, 'statusCode' | 'headers'>): boolean {
   const coding = headers['transfer-encoding']
   return statusCode >= 200 && statusCode <= 999 && (coding === undefined || coding.toLowerCase() === 'chunked')
 }
 
 /** A reason phrase is for people at best, and Node's writer throws on control characters that its parser lets through. */
-export function plainReason({ statusMessage = '' }: IncomingMessage): string {
+export function plainReason({ statusMessage = '' }: { readonly statusMessage?: string | undefined }): string {
   return /^[ -~]*$/.test(statusMessage) ? statusMessage : ''
 }
 
@@ -146,11 +157,14 @@ function unconnected({ failure }: Exchange): boolean {
 }
 
 /** A request without a body, sent on a kept connection that turned out to be closed: no tenant has seen it (RFC 9110 9.2.2). */
-function metStale({ failure, upstream }: Exchange, request: IncomingMessage): boolean {
-  const reset = failure instanceof Error && 'code' in failure && ['ECONNRESET', 'EPIPE'].includes(String(failure.code))
+function metStale({ failure, reused }: Exchange, request: IncomingMessage): boolean {
+  const reset =
+    failure instanceof Error &&
+    'code' in failure &&
+    ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(failure.code))
   const bodiless = request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined
   const safe = (request.method === 'GET' || request.method === 'HEAD') && bodiless
-  return reset && safe && upstream?.reusedSocket === true
+  return reset && safe && reused
 }
 
 const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
@@ -159,8 +173,8 @@ const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void 
  * Ends an answer that cannot be completed, so that it does not look complete: by a reset, unless the tenant itself ended in
  * order. An HTTP/1.0 client knows the end of a body only by the end of the connection: there it is always a reset.
  */
-export function cut({ httpVersion, upstream }: Exchange, response: ServerResponse): void {
-  const orderly = upstream?.socket?.readableEnded === true && httpVersion !== '1.0'
+export function cut({ httpVersion, upstream, lane }: Exchange, response: ServerResponse): void {
+  const orderly = (lane ?? upstream)?.socket?.readableEnded === true && httpVersion !== '1.0'
   if (!orderly && response.socket !== null) reset(response.socket)
   response.destroy()
 }
@@ -183,7 +197,7 @@ function head(exchange: Exchange, answer: IncomingMessage, response: ServerRespo
  * nothing has been sent to the client unless `headersSent` says so.
  */
 export function createCarrier(options: CarrierOptions): Carrier {
-  const { upstreams, refuse } = options
+  const { upstreams, refuse, fast } = options
   const exchanges = new WeakMap<IncomingMessage, Exchange>()
   const proxy = createProxyMiddleware({
     router: (request) => {
@@ -233,11 +247,11 @@ export function createCarrier(options: CarrierOptions): Carrier {
     exchanges.set(request, exchange)
     for (let attempt = 1; ; attempt += 1) {
       exchange.failure = undefined
-      await proxy(
-        request,
-        response,
-        (error) => (exchange.failure ??= error ?? new Error('the request was not carried')),
-      )
+      const uncarried = (error?: unknown) => {
+        exchange.failure ??= error ?? new Error('the request was not carried')
+      }
+      if (attempt === 1 && isPlain(request)) await fast(exchange, request, response)
+      else await proxy(request, response, uncarried)
       if (attempt === attempts || response.headersSent || response.destroyed) return
       if (unconnected(exchange) && idempotent.has(request.method)) {
         await pause(options.clock, attempt * reconnectMs)

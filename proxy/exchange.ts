@@ -4,6 +4,7 @@ import type { Clock, Instant } from '../specs/clock.ts'
 import { Resting } from './breaker.ts'
 import { clientOf, framingProblem } from './headers.ts'
 import { readRequest } from './host.ts'
+import type { Lane } from './lanes.ts'
 import { page, type Answer, type Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { resolve, type Resolution } from './resolve.ts'
@@ -45,6 +46,10 @@ export interface Exchange {
   farewell: (() => void) | undefined
   /** The request to the tenant, once it has a connection. */
   upstream: ClientRequest | undefined
+  /** The connection to the tenant, while the request is in the fast lane. */
+  lane: Lane | undefined
+  /** Whether the connection had carried a request before. */
+  reused: boolean
   /** Ends the wait for the answer's head. */
   settle: () => void
   failure: unknown
@@ -100,6 +105,8 @@ export class Road {
       left: undefined,
       farewell: undefined,
       upstream: undefined,
+      lane: undefined,
+      reused: false,
       settle: () => undefined,
       failure: undefined,
       paged: false,

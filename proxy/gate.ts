@@ -2,8 +2,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import type { Registry } from 'prom-client'
-import { abandon, createCarrier, cut, InternalFault, Overdue, reasonOf, type Carrier } from './carry.ts'
+import {
+  createCarrier,
+  cut,
+  giveUp,
+  InternalFault,
+  Overdue,
+  reasonOf,
+  type Carrier,
+  type CarrierOptions,
+} from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
+import { createFastLane } from './fast.ts'
 import { requestHeaders } from './headers.ts'
 import { TenantLimiter, type ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
@@ -66,14 +76,18 @@ export class Gate {
       },
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
-    this.#carry = createCarrier({
-      upstreams,
+    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'draining' | 'refuse'> = {
       clock,
       headTimeoutMs,
-      bodyBytes: limits.bodyBytes,
-      again: (exchange) => this.#again(exchange),
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
+    }
+    this.#carry = createCarrier({
+      ...both,
+      upstreams,
+      bodyBytes: limits.bodyBytes,
+      again: (exchange) => this.#again(exchange),
+      fast: createFastLane({ ...both, lanes: upstreams.lanes, carried: () => (this.#tally.fast += 1) }),
       repeated: () => (this.#tally.repeated += 1),
     })
     this.#upgrade = createUpgrader({
@@ -99,7 +113,7 @@ export class Gate {
       this.#tally.inFlight -= 1
       unwatch()
       exchange.left?.()
-      if (!response.writableFinished && exchange.upstream !== undefined) abandon(exchange.upstream)
+      if (!response.writableFinished) giveUp(exchange)
       this.#leave(exchange, response.headersSent ? response.statusCode : 0, response.writableFinished)
       this.#drained?.()
     })
@@ -224,10 +238,10 @@ export class Gate {
 
   /** Without a connection to the tenant yet there is nothing to end: connecting has a limit of its own. */
   #overdue(exchange: Exchange, response: ServerResponse): void {
-    if (exchange.upstream === undefined) return
+    if (exchange.upstream === undefined && exchange.lane === undefined) return
     exchange.failure ??= new Overdue('nothing moved for too long, or the request took too long altogether')
     if (response.headersSent) cut(exchange, response)
-    else abandon(exchange.upstream)
+    else giveUp(exchange)
   }
 
   /** The request becomes what the tenant is to see. */

@@ -71,6 +71,29 @@ export function requestHeaders(
   }
 }
 
+/** Of these Node keeps the first, because a list of them would mean nothing. */
+const single: ReadonlySet<string> = new Set(
+  (
+    'age authorization content-length content-type etag expires from host if-modified-since if-unmodified-since ' +
+    'last-modified location max-forwards proxy-authorization referer retry-after server user-agent'
+  ).split(' '),
+)
+
+/** Header lines, names and values in turn, as Node's own client would give them: lower case, repeated ones joined. */
+export function joinHeaders(raw: readonly Uint8Array[]): IncomingHttpHeaders {
+  const joined: IncomingHttpHeaders = {}
+  const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1')
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = textOf(raw[index]).toLowerCase()
+    const value = textOf(raw[index + 1])
+    const before = joined[name]
+    if (name === 'set-cookie') joined[name] = [...(joined[name] ?? []), value]
+    else if (typeof before !== 'string') joined[name] = value
+    else if (!single.has(name)) joined[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`
+  }
+  return joined
+}
+
 /** The two ways in which an answer tells Fly's own proxy to carry the request elsewhere (Fly, "Dynamic Request Routing"). */
 const replayHeader = (name: string) => name.startsWith('fly-')
 const replayType = /vnd\.fly\./i

@@ -3,6 +3,7 @@ import Koa from 'koa'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isPlain } from './fast.ts'
 import type { Gate } from './gate.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
@@ -52,7 +53,9 @@ export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLim
     const open = inProgress.get(socket) ?? new Set()
     inProgress.set(socket, open.add(response))
     response.once('close', () => open.delete(response))
-    void answer(request, response)
+    // Ahead of Koa: it has nothing to say about a plain request.
+    if (isPlain(request)) void gate.request(request, response)
+    else void answer(request, response)
   }
   server.on('connection', (socket) => gate.connected(socket))
   server.on('request', take)

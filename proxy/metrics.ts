@@ -28,6 +28,7 @@ const gauges: readonly (readonly [Name, string, string])[] = [
 ]
 
 const counters: readonly (readonly [Name, string, string])[] = [
+  ['fast', 'fast_lane_total', 'Requests that took the fast lane'],
   ['dials', 'dials_total', 'Connections opened to machines, each with its proof'],
   ['repeated', 'repeated_total', 'Requests sent again because a connection was closed or could not be had'],
   ['stalled', 'stalled_total', 'Connections cut because the other end had stopped reading'],

@@ -6,6 +6,8 @@ export interface ProxyStats {
   /** Since the start. */
   readonly requests: number
   readonly upgrades: number
+  /** Requests that took the fast lane. */
+  readonly fast: number
   /** Requests in progress. */
   readonly inFlight: number
   /** WebSockets open or being opened. */
@@ -28,6 +30,7 @@ export interface ProxyStats {
 export class Tally {
   requests = 0
   upgrades = 0
+  fast = 0
   inFlight = 0
   repeated = 0
   stalled = 0
@@ -39,7 +42,16 @@ export class Tally {
   }
 
   get now(): Omit<ProxyStats, 'tenants' | 'openUpgrades' | 'upstreamConnections' | 'dials' | 'crossTenantBlocked'> {
-    const { requests, upgrades, inFlight, repeated, stalled, hostConflicts } = this
-    return { requests, upgrades, inFlight, repeated, stalled, hostConflicts, pages: Object.fromEntries(this.#pages) }
+    const { requests, upgrades, fast, inFlight, repeated, stalled, hostConflicts } = this
+    return {
+      requests,
+      upgrades,
+      fast,
+      inFlight,
+      repeated,
+      stalled,
+      hostConflicts,
+      pages: Object.fromEntries(this.#pages),
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
 import { Breaker } from './breaker.ts'
 import { DialError, dialProved } from './handshake.ts'
+import { Lanes } from './lanes.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
 import { reset } from './reset.ts'
@@ -41,6 +42,8 @@ export class Upstreams {
   readonly pooled: ProvedAgent
   /** For upgrades: a connection of their own each, never shared. */
   readonly single: ProvedAgent
+  /** For plain requests. */
+  readonly lanes: Lanes
   #dials = 0
   #blocked = 0
 
@@ -48,6 +51,7 @@ export class Upstreams {
     this.#options = options
     const dial = (name: string) => this.#dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
+    this.lanes = new Lanes({ dial, idleMs: options.idleMs })
     this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
   }
 

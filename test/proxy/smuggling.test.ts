@@ -202,10 +202,10 @@ test('a client that wants its connection closed gets that, and the tenant’s co
     t.is(reply.end, 'closed')
     t.regex(reply.text, /connection: close/i)
   }
+  t.is(acme.reached(), 1)
   const old = await raw(proxy, 'GET / HTTP/1.0\r\nHost: acme.localhost\r\nConnection: keep-alive\r\n\r\n', 2_000)
   t.is(old.end, 'closed')
   t.regex(old.text, /\r\n\r\nacme$/)
-  t.is(acme.reached(), 1)
 })
 
 test('a client asks before it sends a body: a tenant that is there gets it, a closed one does not', async (t) => {
