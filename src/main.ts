@@ -1,28 +1,36 @@
 // The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
-import { look } from '../reconciler/reconcile.ts'
 import { Fault } from '../specs/faults.ts'
-import { plan } from '../reconciler/plan.ts'
+import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
+import { hasDigest } from '../specs/fields.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
+import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
-import { flyClient } from './fly/client.ts'
+import { eventOf } from './events/event.ts'
+import { notedTenants } from './events/noted.ts'
+import { Recorder } from './events/recorder.ts'
+import { flyClient, type FlyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
+import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
+import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
 import { fleetIn } from './store/fleet.ts'
+import { eventsIn } from './store/events.ts'
+import { classesIn } from './store/classes.ts'
 import { orphansIn } from './store/orphans.ts'
-import { openStore } from './store/open.ts'
+import { openStore, type OpenStore } from './store/open.ts'
+import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -59,11 +67,13 @@ function openKeys({ data, masterKey }: Config): Promise<Keys> {
   return keysFrom(Buffer.from(key, 'base64url'), realClock)
 }
 
-/** The journal of the reconciler: lines for whoever looks on, and the log. */
-function journalTo(log: Logger, show: ((entry: JournalEntry) => void) | undefined): Journal {
+/** The journal of the reconciler: events, lines for whoever looks on, and the log. */
+function journalTo(log: Logger, recorder: Recorder, show: ((entry: JournalEntry) => void) | undefined): Journal {
   return {
     note: (entry) => {
       log.info(entry, entry.message)
+      const event = eventOf(entry)
+      if (event !== undefined) recorder.note(event)
       show?.(entry)
     },
     defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
@@ -85,11 +95,14 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
-function openCloud(config: Config, { url, token }: { readonly url: string; readonly token: string }): Cloud {
-  const { fly, prefix, environment, scale } = config
+function openClient({ scale }: Config, { url, token }: { readonly url: string; readonly token: string }): FlyClient {
   const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
-  const client = flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
-  return flyCloud({ client, app: fly.app, org: fly.org, naming: { prefix, environment }, clock: realClock })
+  return flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+}
+
+function openCloud({ fly, prefix, environment, retainDays }: Config, client: FlyClient): Cloud {
+  const { app, org } = fly
+  return flyCloud({ client, app, org, naming: { prefix, environment }, retainDays, clock: realClock })
 }
 
 /** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
@@ -106,14 +119,23 @@ async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Pr
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
+/** The classes as every process sees them; those that are shipped are there from the first start on. */
+async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
+  const stores = { classes: classesIn(db), rollouts: rolloutsIn(db) }
+  await seedClasses(stores.classes, readClasses().values(), realClock)
+  const opened = await openBook(stores, (error) => log.error({ err: error }, 'the classes could not be read again'))
+  stack.add('classes', () => opened.close())
+  for (const name of opened.book.names()) {
+    const image = opened.book.get(name)?.stable ?? ''
+    if (!hasDigest(image))
+      log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
+  }
+  return { ...stores, book: opened.book }
+}
+
 function started(running: RunningReconciler | undefined): RunningReconciler {
   if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'start' })
   return running
-}
-
-async function preview({ ports }: RunningReconciler, tenant: Parameters<typeof look>[1]): Promise<unknown> {
-  const input = await look(ports, tenant)
-  return plan(input)
 }
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
@@ -128,8 +150,13 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
   const fleet = fleetIn(store.db)
+  const events = eventsIn(store.db)
+  const recorder = new Recorder({ clock: realClock, log, write: (batch) => events.write(batch) })
+  stack.add('recorder of events', () => recorder.close())
+  // What people change through these is noted; the reconciler's own writes are in its journal.
+  const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
-  const classes = readClasses()
+  const classes = await openClasses(store, stack, log)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
@@ -138,7 +165,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
-  const cloud = openCloud(config, fly)
+  const client = openClient(config, fly)
+  const cloud = openCloud(config, client)
   const startController = async () => {
     reconciler = await startReconciler({
       config,
@@ -150,7 +178,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       keys,
       classes,
       clock: realClock,
-      journal: journalTo(log, fly.simulated ? stepPrinter(print) : undefined),
+      journal: journalTo(log, recorder, fly.simulated ? stepPrinter(print) : undefined),
       log,
     })
     const running = reconciler
@@ -162,18 +190,21 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     ? await startApi({
         host: config.host,
         port: config.apiPort,
-        tenants,
+        tenants: noted,
         fleet,
-        classes,
+        ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
         clock: realClock,
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        preview: roles.has('reconciler') ? async (tenant) => preview(started(reconciler), tenant) : undefined,
+        events,
+        insight: roles.has('reconciler')
+          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
+          : undefined,
         adopt: roles.has('reconciler')
-          ? async (options) => adoption(started(reconciler).ports, store.db, tenants)(options)
+          ? async (options) => adoption(started(reconciler).ports, store.db, noted)(options)
           : undefined,
         orphans: orphansIn(store.db),
         ready: async () => {
@@ -205,7 +236,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(tenants, config, cloud)
+  if (fly.simulated) await applyExamples(noted, config, cloud)
   if (roles.has('reconciler')) await startController()
 }
 

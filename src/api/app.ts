@@ -2,11 +2,15 @@
 import Koa, { type Context, type Middleware } from 'koa'
 import { adoptRouter } from './adopt.ts'
 import { bearer } from './auth.ts'
+import { eventRouter } from './events.ts'
+import { classRouter } from './classes.ts'
 import { asProblem } from './failure.ts'
 import { fleetRouter } from './fleet.ts'
+import { insightRouter } from './insight.ts'
 import { orphanRouter } from './orphans.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rolloutRouter } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantRouter } from './tenants.ts'
 
@@ -61,7 +65,11 @@ export function apiApp(options: ApiOptions): Koa {
   const routers = [
     platformRouter(options),
     tenantRouter(options),
+    insightRouter(options),
+    eventRouter(options),
     fleetRouter(options),
+    classRouter(options),
+    rolloutRouter(options),
     adoptRouter(options),
     orphanRouter(options),
   ]

@@ -2,11 +2,14 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ClassDocument } from '../../specs/class.ts'
+import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
-import type { Tenant } from '../../specs/tenant.ts'
 import type { FleetStore } from '../store/fleet.ts'
+import type { Insight } from '../insight.ts'
+import type { Events } from '../store/events.ts'
+import type { ClassStore } from '../store/classes.ts'
+import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { AdoptRoutes } from './adopt.ts'
 import type { OrphanRoutes } from './orphans.ts'
@@ -30,7 +33,9 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly port: number
   readonly tenants: Tenants
   readonly fleet: FleetStore
-  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly classes: ClassBook
+  readonly classStore: ClassStore
+  readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
   readonly adminToken: string
   readonly clock: Clock
@@ -38,7 +43,9 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
-  readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
+  readonly events: Events
+  /** Undefined in a process without the reconciler. */
+  readonly insight: Insight | undefined
 }
 
 export interface RunningApi {

@@ -1,131 +1,167 @@
-// A whole controller in this process: the simulated Fly over HTTP without waits, a real store, and guests that are ready
-// at once. The clock is the real one, moved on by hand where a test needs days.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { ExecutionContext } from 'ava'
-import type { Db } from 'mongodb'
-import { tenantSpec, type Tenant, type TenantSpec } from '../../specs/tenant.ts'
-import { Controller, type Sweep } from '../../reconciler/controller.ts'
-import { openGuards } from '../../reconciler/guards/keeper.ts'
-import type { FleetView } from '../../reconciler/guards/view.ts'
-import type { PlatformSettings, Ports } from '../../reconciler/ports.ts'
-import { newTenant } from '../../src/api/new-tenant.ts'
-import { readClasses } from '../../src/classes.ts'
-import { realClock } from '../../src/clock.ts'
-import { flyClient } from '../../src/fly/client.ts'
-import { flyCloud } from '../../src/fly/cloud.ts'
-import { keysFrom } from '../../src/keys.ts'
-import { activityIn } from '../../src/store/activity.ts'
-import { openStore } from '../../src/store/open.ts'
-import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
-import { world, type World } from '../sim/fixture.ts'
-import { until } from './processes.ts'
+// A fleet of many tenants with their machines already there: the real store and controller over a small model of Fly, on a
+// virtual clock. A guest becomes ready unless its image is a bad one.
+import { VirtualClock } from './virtual-clock.ts'
+import { modelMachine, modelVolume } from './model.ts'
 import { planSettings } from './tenants.ts'
+import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
+import { openGuards } from '../../reconciler/guards/keeper.ts'
+import type { PlanSettings } from '../../reconciler/decision.ts'
+import type { ObservedMachine, ObservedVolume } from '../../reconciler/observed.ts'
+import type { Cloud, Ports } from '../../reconciler/ports.ts'
+import { wantedConfig, wishOf } from '../../reconciler/wish.ts'
+import type { ClassSpec } from '../../specs/class.ts'
+import { Fault } from '../../specs/faults.ts'
+import { newUid } from '../../specs/names.ts'
+import type { Tenant } from '../../specs/tenant.ts'
 
-/** Everything that a call may have changed; the rest of the simulator's actions only look. */
-const looks = /^(?!leaseGet)(.*(Get|List|Wait|Events|Versions|Processes)|placements|tokenCurrent)$/
-
-export interface Fleet extends World {
-  readonly db: Db
-  readonly tenants: Tenants
-  readonly ports: Ports
-  /** Moves the clock on. */
-  later(ms: number): void
-  /** What the guards show from now on. */
-  guard(view: Partial<FleetView>): void
-  add(name: string, spec?: Partial<TenantSpec>, labels?: Record<string, string>): Promise<Tenant>
-  /** Runs a controller until every tenant is as wanted and nothing is due, then stops it. */
-  converge(sweeps?: readonly Sweep[]): Promise<void>
-  /** Calls so far that may have changed something on Fly. */
-  mutations(): Promise<Readonly<Record<string, number>>>
+/** What Fly holds of one machine. */
+interface Machine {
+  readonly seen: ObservedMachine
+  readonly image: string
+  /** When it was last started. */
+  readonly startedAt: number
 }
 
-/** The boot files are left out: nothing here boots, and a thousand copies of them take their time. */
-const platform: PlatformSettings = {
-  ...planSettings,
-  pollMs: 20,
-  listLagMs: 50,
-  domain: 'localhost',
-  certificates: 'wildcard',
-  llmBaseUrl: 'http://llm.internal/v1',
-  publicScheme: 'http',
-  publicPort: 7080,
-  bootScript: '#!/bin/sh\n',
-  bridgeSource: '//',
+export interface Update {
+  readonly at: number
+  readonly uid: string
+  readonly image: string
+  readonly launch: boolean
 }
 
-function converged({ generation, status }: Tenant): boolean {
-  const said = (type: string) => status.conditions.find((condition) => condition.type === type)
-  return (
-    status.observedGeneration === generation && said('Reconciling') === undefined && said('Synced')?.status === 'True'
-  )
+export interface FleetModel {
+  readonly clock: VirtualClock
+  readonly pace: Pick<PlanSettings, 'scale' | 'deferMs'>
+  readonly machines: Map<string, Machine>
+  readonly volumes: Map<string, ObservedVolume>
+  readonly updates: Update[]
+  /** Guests of these images start for ever. */
+  readonly badImages: Set<string>
+  /** Images that Fly does not find. */
+  readonly refused: Set<string>
+  readonly defects: unknown[]
 }
 
-async function everyConverged(tenants: Tenants): Promise<true | undefined> {
-  const all = await tenants.page({ limit: 5_000 })
-  if (all.every(converged)) return true
-  // A look at everything is work too: it must not keep the controller from its own.
-  await delay(20 + all.length)
-  return undefined
+export function emptyFleet(seed: number, pace: FleetModel['pace']): FleetModel {
+  return {
+    ...{ pace, clock: new VirtualClock(seed), machines: new Map(), volumes: new Map(), updates: [] },
+    ...{ badImages: new Set(), refused: new Set(), defects: [] },
+  }
 }
 
-/** The fleet's app is named `app`, and its certificate is there already. */
-export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings> = {}): Promise<Fleet> {
-  let [ahead, shown] = [0, {} as Partial<FleetView>]
-  const clock = { ...realClock, now: () => realClock.now() + ahead }
-  const made = await world(t, { clock })
-  const folder = await mkdtemp(join(tmpdir(), 'moorage-fleet-'))
-  const store = await openStore({ uri: undefined, folder })
-  t.teardown(async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+const bootMs = 5_000
+const guestMs = 4_000
+
+/** The machine as it is now: a start takes its time. */
+function seenNow({ clock }: FleetModel, { seen, startedAt }: Machine): ObservedMachine {
+  const booting = seen.state === 'started' && clock.now() < startedAt + bootMs
+  return booting ? { ...seen, state: 'starting' } : seen
+}
+
+function turned(model: FleetModel, id: string, change: (before: Machine) => Machine): ObservedMachine {
+  const before = model.machines.get(id)
+  if (before === undefined) throw new Error(`there is no machine ${id}`)
+  const after = change(before)
+  model.machines.set(id, after)
+  return seenNow(model, after)
+}
+
+function update(model: FleetModel, id: string, config: FlyMachineConfig, launch: boolean): ObservedMachine {
+  const at = model.clock.now()
+  if (model.refused.has(config.image))
+    throw new Fault('invalid', 'Fly answered 400 to machineUpdate: manifest unknown.', { call: 'machineUpdate' })
+  return turned(model, id, ({ seen }) => {
+    model.updates.push({ at, uid: seen.uid, image: config.image, launch })
+    const made = { metadata: config.metadata, contentHash: contentHash(config), version: `${at}` }
+    return { seen: { ...seen, ...made, state: launch ? 'started' : 'stopped' }, image: config.image, startedAt: at }
   })
-  await made.api('POST', '/apps/app/certificates/acme', { hostname: '*.localhost' })
-  const tenants = tenantsIn(store.db)
-  const settings = { ...platform, ...more }
-  const client = flyClient({ baseUrl: made.sim.url, token: 'test', clock, limits: 'off' })
-  const guards = openGuards()
-  const classes = readClasses()
-  const ports: Ports = {
-    cloud: flyCloud({ client, app: 'app', org: 'personal', naming: settings.naming, clock }),
-    store: tenants,
-    activity: activityIn(store.db),
-    probe: { ask: ({ id, version }) => Promise.resolve({ kind: 'ready', boot: `${id} ${version}` }) },
-    secrets: await keysFrom(new Uint8Array(32), clock),
-    clock,
-    journal: { note: () => {}, defect: (_uid, error) => t.fail(error instanceof Error ? error.stack : String(error)) },
-    settings,
-    classOf: ({ spec }) => classes.get(spec.class)?.spec,
-    guards: { ...guards, view: () => ({ ...guards.view(), ...shown }) },
+}
+
+/** Calls that no test of a standing fleet makes. */
+const unexpected = (call: string) => () => Promise.reject(new Error(`nobody should call ${call}`))
+
+function cloudOver(model: FleetModel): Cloud {
+  const state = async (id: string, next: ObservedMachine['state']) => {
+    turned(model, id, (before) => ({ ...before, startedAt: model.clock.now(), seen: { ...before.seen, state: next } }))
+  }
+  const found = (id: string) => {
+    const machine = model.machines.get(id)
+    return machine && seenNow(model, machine)
+  }
+  return {
+    appExists: async () => true,
+    machine: async (id) => found(id),
+    volume: async (id) => model.volumes.get(id),
+    certificate: async () => 'issued',
+    updateMachine: async (id, _version, config, launch) => update(model, id, config as FlyMachineConfig, launch),
+    startMachine: (id) => state(id, 'started'),
+    stopMachine: (id) => state(id, 'stopped'),
+    suspendMachine: (id) => state(id, 'suspended'),
+    exec: async () => ({ exitCode: 0, said: '' }),
+    fleet: async () => ({
+      at: model.clock.now(),
+      machines: [...model.machines.values()].map((machine) => seenNow(model, machine)),
+      volumes: [...model.volumes.values()],
+    }),
+    ...{ createApp: unexpected('createApp'), createVolume: unexpected('createVolume') },
+    ...{ createMachine: unexpected('createMachine'), destroyMachine: unexpected('destroyMachine') },
+    ...{ machinesOf: unexpected('machinesOf'), volumesNamed: unexpected('volumesNamed') },
+    ...{ extendVolume: unexpected('extendVolume'), destroyVolume: unexpected('destroyVolume') },
+    ...{ snapshots: unexpected('snapshots'), snapshotVolume: unexpected('snapshotVolume') },
+    ...{ stampMachine: unexpected('stampMachine'), requestCertificate: unexpected('requestCertificate') },
+    ...{ deleteCertificate: unexpected('deleteCertificate'), survey: unexpected('survey') },
+  }
+}
+
+/** Ports over the model. */
+export function fleetPorts(model: FleetModel, store: Ports['store'], classOf: Ports['classOf']): Ports {
+  return {
+    cloud: cloudOver(model),
+    store,
+    probe: {
+      ask: async ({ id }) => {
+        const machine = model.machines.get(id)
+        if (machine === undefined || seenNow(model, machine).state !== 'started')
+          return { kind: 'unreachable', why: 'refused' }
+        const boot = `${id} ${machine.startedAt}`
+        const late = model.clock.now() < machine.startedAt + bootMs + guestMs
+        return { kind: late || model.badImages.has(machine.image) ? 'starting' : 'ready', boot }
+      },
+    },
+    secrets: { gatewayToken: () => 'g', bridgeKey: () => new Uint8Array(32), llmToken: async () => 'llm' },
+    clock: model.clock,
+    journal: { note: () => {}, defect: (_uid, error) => void model.defects.push(error) },
+    settings: {
+      ...{ ...planSettings, domain: 'localhost', certificates: 'wildcard', llmBaseUrl: 'http://llm.internal/v1' },
+      ...{ publicScheme: 'http', publicPort: 7080, bootScript: '#!/bin/sh\n', bridgeSource: '//' },
+      ...model.pace,
+    },
+    classOf,
+    activity: { lastUsedAt: () => Promise.resolve(undefined), sleep: () => Promise.resolve(true) },
+    guards: openGuards(),
     seen: () => [],
     term: () => 1,
   }
-  return {
-    ...made,
-    db: store.db,
-    tenants,
-    ports,
-    later: (ms) => (ahead += ms),
-    guard: (view) => (shown = view),
-    add: async (name, spec = {}, labels = {}) => {
-      const document = { kind: 'Tenant' as const, name, labels, spec: { ...tenantSpec.parse({}), ...spec } }
-      const tenant = newTenant(document, { clock, policy: settings })
-      t.is(await tenants.add(tenant), 'added')
-      return tenant
-    },
-    converge: async (sweeps = []) => {
-      const controller = new Controller(ports, { workers: 16, sweeps })
-      await controller.start()
-      await controller.resync()
-      await until('every tenant is as wanted', 120_000, () => everyConverged(tenants))
-      await controller.stop()
-    },
-    mutations: async () => {
-      const { body } = await made.api('GET', '/_sim/state')
-      const calls = Object.entries(body.calls as unknown as Record<string, number>)
-      return Object.fromEntries(calls.filter(([action, count]) => count > 0 && !looks.test(action)))
-    },
-  }
+}
+
+/** Adds the machine and volume that a settled tenant has; answers the tenant with both on record. */
+export async function settle(model: FleetModel, tenant: Tenant, spec: ClassSpec): Promise<Tenant> {
+  const { clock } = model
+  const uid = newUid((length) => clock.bytes(length))
+  const named = { ...tenant, uid, createdAt: clock.now() }
+  const ports = fleetPorts(model, {} as Ports['store'], () => spec)
+  const { resolved } = wishOf(ports, named, undefined)
+  if (resolved === undefined) throw new Error('the class is missing')
+  const [id, volume] = [`m-${uid}`, modelVolume({ id: `vol_${uid}`, name: `kc_tes_${uid}_001` })]
+  const config = (await wantedConfig(ports, named, resolved, {
+    volumeId: volume.id,
+    incarnation: 1,
+  })) as FlyMachineConfig
+  const resting = named.spec.state === 'suspended'
+  const made = { metadata: config.metadata, contentHash: contentHash(config), mount: volume.id }
+  const seen = modelMachine({ id, uid, name: `kc-test-${uid}-1`, ...made, state: resting ? 'stopped' : 'started' })
+  model.machines.set(id, { seen, image: config.image, startedAt: clock.now() - 3_600_000 })
+  model.volumes.set(volume.id, { ...volume, attachedMachine: id })
+  const machine = { id, state: seen.state, region: 'iad', incarnation: 1, since: clock.now() }
+  return { ...named, status: { ...named.status, machine, volume: { id: volume.id, incarnation: 1 } } }
 }
