@@ -13,8 +13,10 @@ export interface RouteSink {
   /** These are all the routes. */
   reset(routes: readonly TenantRoute[]): void
   put(route: TenantRoute): void
-  /** The tenant is gone for good: its uid never comes back. */
+  /** The tenant is gone: a put that was begun before does not bring it back. */
   drop(uid: string): void
+  /** It was written anew after it had gone, as when a lost database is rebuilt: puts count again. */
+  revive(uid: string): void
 }
 
 export interface BridgeKeys {

@@ -70,6 +70,10 @@ export class RouteTable implements RouteSink {
     this.#remove(uid)
   }
 
+  revive(uid: string): void {
+    this.#dropped.delete(uid)
+  }
+
   #remove(uid: string): void {
     const entry = this.#byUid.get(uid)
     if (entry === undefined) return

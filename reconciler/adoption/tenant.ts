@@ -85,7 +85,8 @@ function bare(context: AdoptionContext, claim: Claim): Tenant | Refusal {
       ...(state === 'running' ? { awakeSince: context.now } : {}),
     },
     generation: 1,
-    revision: 1,
+    // Newer than whatever a proxy may still remember of it.
+    revision: Math.floor(context.now / 1_000),
     createdAt: Math.min(volume.createdAt, machine.createdAt),
   }
 }

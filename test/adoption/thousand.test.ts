@@ -1,4 +1,6 @@
 // A thousand living machines and an empty database: all adopted over REST, and not one change on Fly, then or after.
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import test from 'ava'
 import { machineConfig } from '../../boot/machine.ts'
 import { resolveSpec } from '../../specs/class.ts'
@@ -8,7 +10,7 @@ import { tenantSpec } from '../../specs/tenant.ts'
 import { gatewayInput } from '../../reconciler/wish.ts'
 import { adoption } from '../../src/adoption.ts'
 import { realClock } from '../../src/clock.ts'
-import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
+import { fleet, type Fleet } from '../helpers/living-fleet.ts'
 import { tenantWith } from '../helpers/tenants.ts'
 import { startTestApi } from '../api/fixture.ts'
 
@@ -42,8 +44,9 @@ async function populate({ api, ports }: Fleet, number: number): Promise<string> 
 }
 
 test('a thousand machines and an empty database', async (t) => {
-  t.timeout(180_000)
-  const it = await fleet(t)
+  t.timeout(300_000)
+  const boot = (file: string) => readFile(resolve(import.meta.dirname, '..', '..', 'boot', file), 'utf8')
+  const it = await fleet(t, { bootScript: await boot('start.sh'), bridgeSource: await boot('bridge.mjs') })
   const started = performance.now()
   const since = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
   const names: string[] = []

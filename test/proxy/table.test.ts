@@ -73,6 +73,14 @@ test('a dropped tenant does not come back by a late put, only by a reset', (t) =
   t.is(uidAt('a.localhost'), 'a')
 })
 
+test('a tenant that a rebuilt database has again comes back, whatever its revision', (t) => {
+  const { table, uidAt } = watched(tenant('a', { revision: 9 }))
+  table.drop('a')
+  table.revive('a')
+  table.put(tenant('a', { revision: 1 }))
+  t.is(uidAt('a.localhost'), 'a')
+})
+
 test('a target is retired exactly when anything of it changes, and before the new one opens', (t) => {
   const { table, events } = watched(tenant('a'))
   let revision = 2

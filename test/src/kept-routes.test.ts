@@ -172,6 +172,11 @@ test('the file alone: its changes are followed, and without one the start says w
   await followed.close()
   t.is(clock.pending, 0)
   const empty = stage(t)
-  const nowhere: RouteSink = { reset: () => t.fail(), put: () => t.fail(), drop: () => t.fail() }
+  const nowhere: RouteSink = {
+    reset: () => t.fail(),
+    put: () => t.fail(),
+    drop: () => t.fail(),
+    revive: () => t.fail(),
+  }
   await t.throwsAsync(routesInFile(empty.options).follow(nowhere), { message: /Set MONGODB_URI, or start/ })
 })
