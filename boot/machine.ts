@@ -167,7 +167,8 @@ export const OWNED_ENV = [
   'MOORAGE_HEAP_MB',
 ] as const
 
-const secretEnv: readonly string[] = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN', 'MOORAGE_BRIDGE_KEY']
+/** Their values are shown to nobody. */
+export const SECRET_ENV: readonly string[] = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN', 'MOORAGE_BRIDGE_KEY']
 const ownEnv: readonly string[] = ['MOORAGE_UID', 'MOORAGE_INCARNATION']
 
 /** A machine's config as Fly shows it: everything may be missing. */
@@ -183,18 +184,19 @@ export interface LiveConfig {
       }
     | null
     | undefined
+  readonly services?: readonly unknown[] | null | undefined
 }
 
 /**
  * The hash of what a live machine really runs, over the fields that Fly gives back as they were sent: image, size, command
- * and our environment, with a secret counting as present or absent. It finds what was changed behind our back, where the
- * metadata still says that all is well.
+ * our environment with a secret counting as present or absent, and that there are no services, which would open the machine
+ * to the internet. It finds what was changed behind our back, where the metadata still says that all is well.
  */
 export function contentHash(config: LiveConfig): string {
   const env = Object.fromEntries(
     OWNED_ENV.filter((key) => !ownEnv.includes(key)).map((key) => {
       const value = config.env?.[key]
-      return [key, value === undefined ? null : secretEnv.includes(key) ? 'set' : value]
+      return [key, value === undefined ? null : SECRET_ENV.includes(key) ? 'set' : value]
     }),
   )
   const { cpu_kind = null, cpus = null, memory_mb = null } = config.guest ?? {}
@@ -203,13 +205,14 @@ export function contentHash(config: LiveConfig): string {
     env,
     exec: config.init?.exec ?? null,
     guest: { cpu_kind, cpus, memory_mb },
+    services: config.services?.length ?? 0,
   }
   return createHash('sha256').update(canonical(content)).digest('hex')
 }
 
 /**
  * The wanted config laid over the live one: our fields replace theirs, and whatever others have set (environment, files,
- * metadata, fields that we do not know) stays. Ours that are not wanted any more go.
+ * metadata, fields that we do not know) stays. Ours that are not wanted any more go, and services always do.
  */
 export function mergedConfig(live: object, wanted: FlyMachineConfig): object {
   const { env, files, metadata } = live as {
@@ -224,6 +227,7 @@ export function mergedConfig(live: object, wanted: FlyMachineConfig): object {
   return {
     ...live,
     ...wanted,
+    services: [],
     env: { ...theirEnv, ...wanted.env },
     files: [...theirFiles, ...wanted.files],
     metadata: { ...metadata, ...wanted.metadata },

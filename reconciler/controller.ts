@@ -39,6 +39,10 @@ export class Controller {
   readonly #ports: Ports
   readonly #queue: Queue
   readonly #sweeps: readonly Sweep[]
+  /** The generation of each tenant that the queue has been told of. */
+  readonly #told = new Map<string, number>()
+  /** The live machine on each tenant's record, as its last pass found it. */
+  readonly #machines = new Map<string, string>()
   #watch: { close(): Promise<void> } | undefined
   #fleet: Fleet = 'not asked'
   #resyncing: Promise<void> | undefined
@@ -52,11 +56,14 @@ export class Controller {
   /** Watches first and lists after, so that nothing falls between the two. */
   async start(): Promise<void> {
     this.#watch = await this.#ports.store.watch({
-      // Our own status writes come back as changes too; only what has not been acted on is worth a pass.
+      // Our own status writes come back as changes too; only a new wish is worth a pass, and each only once: a pass that
+      // could not act on it yet has its own time to come back.
       changed: ({ uid, generation, status }) => {
-        if (generation !== status.observedGeneration) this.#queue.add(uid, priorities.change)
+        if (generation === status.observedGeneration || generation <= (this.#told.get(uid) ?? 0)) return
+        this.#told.set(uid, generation)
+        this.#queue.add(uid, priorities.change)
       },
-      removed: () => {},
+      removed: (uid) => void this.#told.delete(uid),
       missed: () => void this.#enqueueAll().catch((error: unknown) => this.#ports.journal.defect('*', error)),
     })
     await this.#enqueueAll()
@@ -91,8 +98,14 @@ export class Controller {
       if (seen !== before) await this.#enqueueAll()
       return
     }
-    for (const uid of new Set([...seen.keys(), ...before.keys()]))
-      if (seen.get(uid) !== before.get(uid)) this.#queue.add(uid, priorities.resync)
+    for (const uid of new Set([...seen.keys(), ...before.keys(), ...this.#machines.keys()]))
+      if (seen.get(uid) !== before.get(uid) || this.#isMissing(uid, seen)) this.#queue.add(uid, priorities.resync)
+  }
+
+  /** A machine may come and go between two lists: what the record names counts as well. */
+  #isMissing(uid: string, seen: ReadonlyMap<string, string>): boolean {
+    const machine = this.#machines.get(uid)
+    return machine !== undefined && seen.get(uid)?.includes(machine) !== true
   }
 
   async #listFleet(): Promise<Fleet> {
@@ -123,6 +136,8 @@ export class Controller {
     const { clock, journal } = this.#ports
     try {
       const back = await reconcile(this.#ports, uid)
+      if (back?.machine === undefined) this.#machines.delete(uid)
+      else this.#machines.set(uid, back.machine)
       if (back !== undefined)
         this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
     } catch (error) {

@@ -1,6 +1,7 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
-import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { guarded, outlived } from './guards/guarded.ts'
+import { retryOf } from './retries.ts'
 import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
@@ -40,12 +41,19 @@ function wanted(input: PlanInput, world: World): Decision {
 }
 
 /** A step that failed is not repeated before its time; every other step may go on meanwhile. */
-function held(decision: Decision, retry: Retry | undefined, input: PlanInput): Decision {
-  if (decision.kind !== 'act' || retry?.step !== decision.step.kind) return decision
-  if (retry.generation < input.tenant.generation) return decision
+function held(decision: Decision, input: PlanInput): Decision {
+  if (decision.kind !== 'act') return decision
+  const { status, generation } = input.tenant
+  const retry = retryOf(status, decision.step.kind)
+  if (retry === undefined || retry.generation < generation || outlived(retry, decision.step, input)) return decision
   const { reason, message, notBefore } = retry
   if (notBefore === undefined) return stall(input, reason, message)
   return input.now < notBefore ? { kind: 'wait', reason, message, until: notBefore } : decision
+}
+
+function ends(decision: Decision): boolean {
+  if (decision.kind !== 'act') return decision.kind === 'settled'
+  return decision.step.kind === 'destroyVolume' || decision.step.kind === 'forgetTenant'
 }
 
 /**
@@ -54,12 +62,13 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  const permitted = (decision: Decision) => held(decision, input.tenant.status.retry, input)
+  const permitted = (decision: Decision) => guarded(held(decision, input), input)
   const stray = strayFinding(input, world)
-  if (stray !== undefined) {
-    const verdict = permitted(stray)
-    // A stray that cannot be removed now keeps nobody from the tenant itself, unless it is not known which is which.
-    if (verdict.kind === 'act' || verdict.kind === 'stalled' || world.machine === undefined) return verdict
-  }
-  return permitted(wanted(input, world))
+  const first = stray === undefined ? undefined : permitted(stray)
+  if (first?.kind === 'act' || first?.kind === 'stalled') return first
+  // A stray that cannot be removed now keeps nobody from the tenant itself; but no deletion ends while it lives.
+  const own = permitted(wanted(input, world))
+  if (first === undefined) return own
+  if (input.wish.effective === 'deleted' && ends(own)) return first
+  return own.kind === 'settled' ? { ...own, until: Math.min(own.until, first.until) } : own
 }

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
-import type { Retry, Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
 import type { Observed } from './observed.ts'
@@ -10,11 +10,14 @@ import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
-import { stepWords, type Step } from './step.ts'
+import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again; undefined: it does not exist any more. */
-export type ComeBack = { readonly at: Instant } | undefined
+type ComeBack = { readonly at: Instant } | undefined
+
+/** The same, with the live machine that the record named before the pass. */
+export type Passed = { readonly at: Instant; readonly machine: string | undefined } | undefined
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
@@ -32,9 +35,13 @@ async function save({ store }: Ports, tenant: Tenant, status: TenantStatus): Pro
 }
 
 function noteFor({ clock, journal }: Ports, tenant: Tenant) {
-  return (kind: JournalEntry['kind'], what: string, message: string, tookMs?: number) => {
-    const entry = { at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message }
-    journal.note(tookMs === undefined ? entry : { ...entry, tookMs })
+  return (
+    kind: JournalEntry['kind'],
+    what: string,
+    message: string,
+    more: Pick<JournalEntry, 'tookMs' | 'reason'> = {},
+  ) => {
+    journal.note({ at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message, ...more })
   }
 }
 
@@ -53,23 +60,29 @@ async function fail(
     readonly step: string
     readonly fault: Fault
     readonly status: TenantStatus
-    readonly retry: Retry | undefined
+    readonly back: Instant | undefined
+    readonly tookMs?: number
   },
 ): Promise<ComeBack> {
-  noteFor(ports, tenant)('failed', what.step, what.fault.message)
+  const { rule, message } = what.fault
+  const took = what.tookMs === undefined ? {} : { tookMs: what.tookMs }
+  noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  return { at: written === undefined ? now : (what.retry?.notBefore ?? now + ports.settings.resyncMs) }
+  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs) }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
   const status = statusBlind(tenant, wish.effective, fault, moment(ports))
-  return fail(ports, tenant, { step: 'observe', fault, status, retry: status.outage })
+  return fail(ports, tenant, { step: 'observe', fault, status, back: status.outage?.notBefore })
 }
 
-function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault): Promise<ComeBack> {
+function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault, tookMs: number): Promise<ComeBack> {
   const status = statusFailed(tenant, step, fault, moment(ports))
-  return fail(ports, tenant, { step, fault, status, retry: status.retry })
+  // Another step may be possible meanwhile: the planner is asked again before this one's time.
+  const soon = ports.clock.now() + ports.settings.pollMs
+  const back = Math.min(status.retry?.notBefore ?? soon, soon)
+  return fail(ports, tenant, { step, fault, status, back, tookMs })
 }
 
 /** Performs the step and accounts for it. Answers what it made, or the Fault that it met. */
@@ -88,13 +101,17 @@ async function perform(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Pr
 
 async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
   // Never call with a lease that has run out: another controller may be acting already.
-  if (ports.term() === undefined) return { at: ports.clock.now() + ports.settings.resyncMs }
+  if (ports.term(spareMsFor(step)) === undefined) {
+    const { pollMs, resyncMs } = ports.settings
+    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs) }
+  }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
   const result = await perform(ports, tenant, wish, step)
-  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result)
-  note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
+  const tookMs = ports.clock.now() - started
+  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
+  note('done', step.kind, stepWords[step.kind], { tookMs })
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))
@@ -107,33 +124,60 @@ function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, 
   else note(decision.kind === 'wait' ? 'wait' : 'stalled', decision.reason, decision.message)
 }
 
+async function wishNow(ports: Ports, tenant: Tenant): Promise<Wish> {
+  return wishOf(ports, tenant, await ports.activity.lastUsedAt(tenant.uid))
+}
+
 /** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
-export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
+export async function look(ports: Ports, tenant: Tenant, known?: Wish): Promise<PlanInput> {
+  const wish = known ?? (await wishNow(ports, tenant))
   const observed: Observed = await observe(ports, tenant, wish)
   const { settings, guards, clock } = ports
   return { tenant, wish, observed, fleet: guards.view(), settings, now: clock.now() }
 }
 
-/** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
-export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
-  const tenant = await ports.store.get(uid)
-  if (tenant === undefined) return undefined
-  const wish = wishOf(ports, tenant)
-  let input: PlanInput
+/** Looks, unless others have just found that Fly cannot be asked. Answers what the planner is given, or the Fault. */
+async function seek(ports: Ports, tenant: Tenant, wish: Wish): Promise<PlanInput | Fault> {
+  const { guards } = ports
+  const blocked = guards.blockedRead(tenant)
+  if (blocked !== undefined) return blocked
   try {
-    input = await look(ports, tenant, wish)
+    const input = await look(ports, tenant, wish)
+    guards.ended(tenant, undefined, undefined)
+    // Success may have ended a hold: the plan is made with what is known after it.
+    return { ...input, fleet: guards.view() }
   } catch (error) {
     const fault = asFault(error)
-    ports.guards.ended(tenant, undefined, fault)
-    return failBlind(ports, tenant, wish, fault)
+    guards.ended(tenant, undefined, fault)
+    return fault
   }
-  ports.guards.ended(tenant, undefined, undefined)
+}
+
+async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
+  const { guards, clock } = ports
+  const wish = await wishNow(ports, tenant)
+  const input = await seek(ports, tenant, wish)
+  if (input instanceof Fault) return failBlind(ports, tenant, wish, input)
   const decision = plan(input)
-  if (decision.kind === 'act') ports.guards.admit(tenant, decision.step)
+  if (decision.kind === 'act') guards.admit(tenant, decision.step)
+  else guards.waits(tenant, decision)
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
-  if (written === undefined) return { at: ports.clock.now() }
+  if (written === undefined) return { at: clock.now() }
   if (decision.kind === 'act') return act(ports, written, wish, decision.step)
   if (written !== tenant) noteDecision(ports, tenant, decision)
   return { at: decision.until }
+}
+
+/** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
+export async function reconcile(ports: Ports, uid: string): Promise<Passed> {
+  const tenant = await ports.store.get(uid)
+  if (tenant === undefined) return undefined
+  const { machine } = tenant.status
+  try {
+    const back = await pass(ports, tenant)
+    return back && { ...back, machine: machine?.state === 'destroyed' ? undefined : machine?.id }
+  } finally {
+    ports.guards.release(tenant)
+  }
 }

@@ -1,5 +1,6 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
+import { findCondition } from '../specs/conditions.ts'
 import { crashAfter, startableAt } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf, restamp, update } from './drift.ts'
@@ -7,7 +8,7 @@ import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
-import { act, poll, settle, stall } from './verdicts.ts'
+import { act, nextLook, poll, settle, stall } from './verdicts.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
 
 /** An undefined answer means: nothing to do here, go on. */
@@ -52,8 +53,14 @@ function started(input: PlanInput, machine: ObservedMachine, volume: ObservedVol
   return deferredUntil(input, machine) === undefined ? update(input, machine, volume, true) : undefined
 }
 
+/** In the middle of a replacement a machine reads `stopped` for a while (measured by others: fly-api.md 2.3). */
+const replacingMs = 30_000
+
 /** A machine that keeps stopping is started later and later: a failing start of the agent costs the tenant LLM tokens. */
 function start(input: PlanInput, world: World, machine: ObservedMachine): Decision {
+  const { drift } = input.tenant.status
+  if (drift?.updatedAt !== undefined && input.now - drift.updatedAt < replacingMs * input.settings.scale)
+    return poll(input, 'MachineBusy', `Machine ${machine.id} is being replaced by its new version.`, drift.updatedAt)
   const crash = crashAfter(input, world)
   const at = startableAt(crash, input.settings.scale)
   if (input.now >= at) return act({ kind: 'startMachine', id: machine.id })
@@ -101,14 +108,22 @@ function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
   }
 }
 
+/**
+ * The platform's own host needs its certificate before the tenant is ready; a domain of the tenant's own may take as long as
+ * its owner needs to set its DNS record, and the tenant is ready without it.
+ */
 function certificateFinding(input: PlanInput): Finding {
-  const { wish, observed, tenant } = input
+  const { wish, observed, tenant, now } = input
   const wanted = wish.certificates.map(({ host }) => host)
-  const surplus = tenant.status.certificates?.find((host) => !wanted.includes(host))
+  const present = (host: string) => (observed.certificates[host] ?? 'absent') !== 'absent'
+  const surplus = tenant.status.certificates?.find((host) => !wanted.includes(host) && present(host))
   if (surplus !== undefined) return act({ kind: 'deleteCertificate', host: surplus })
   const pending = wanted.find((host) => observed.certificates[host] === 'pending')
   if (pending === undefined) return undefined
-  return poll(input, 'CertificatePending', `The certificate for ${pending} is not issued yet.`)
+  const since = findCondition(tenant.status.conditions, 'CertificateReady')?.lastTransitionTime ?? now
+  return pending === wanted[0]
+    ? poll(input, 'CertificatePending', `The certificate for ${pending} is not issued yet.`, since)
+    : settle(input, nextLook(input, since))
 }
 
 function deferral(input: PlanInput, machine: ObservedMachine): number | undefined {
@@ -124,7 +139,7 @@ function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Dec
       guestFinding(input, machine) ??
       restamp(input, machine) ??
       certificateFinding(input) ??
-      settle(input, deferral(input, machine))
+      settle(input, Math.min(deferral(input, machine) ?? Infinity, input.wish.sleepsAt ?? Infinity))
     )
   const { name, incarnation } = nextMachine(input)
   return act({ kind: 'createMachine', name, incarnation, volume: volume.id, region: volume.region })

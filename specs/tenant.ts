@@ -92,8 +92,9 @@ export interface DriftRecord {
   /** Of the wanted machine: another wish starts another record. */
   readonly specHash: string
   readonly since: Instant
-  /** How often it was updated to this wish and still differs. */
+  /** How often it was updated to this wish lately, and when last. */
   readonly updates: number
+  readonly updatedAt?: Instant | undefined
 }
 
 /** A machine that stops by itself: how often in a row, and when last. */
@@ -134,12 +135,18 @@ export interface TenantStatus {
   readonly machine?: MachineRecord | undefined
   readonly volume?: VolumeRecord | undefined
   readonly intent?: Intent | undefined
+  /** The last step that failed and is to be tried again. */
   readonly retry?: Retry | undefined
+  /** Other steps that failed before and wait for their time too. */
+  readonly alsoFailing?: readonly Retry[] | undefined
   /** Set while Fly cannot be asked about this tenant at all. */
   readonly outage?: Retry | undefined
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
   readonly snapshot?: SnapshotRecord | undefined
+  /** Since when it has been wanted running by its owners, and since when asleep by the idle policy. */
+  readonly awakeSince?: Instant | undefined
+  readonly asleepSince?: Instant | undefined
   /** Of the restore that was last carried out: its `requestedAt`. */
   readonly restoredAt?: Instant | undefined
   /** Volumes that a restore has put aside: kept, and never mounted again. */

@@ -2,11 +2,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Journal, JournalEntry } from '../reconciler/ports.ts'
-import { look } from '../reconciler/reconcile.ts'
-import { Fault } from '../specs/faults.ts'
 import { hasDigest } from '../specs/fields.ts'
-import { plan } from '../reconciler/plan.ts'
-import { startProxy } from '../proxy/server.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
@@ -14,24 +10,28 @@ import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { eventOf } from './events/event.ts'
+import { notedTenants } from './events/noted.ts'
+import { Recorder } from './events/recorder.ts'
 import { flyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
+import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
+import { insightFrom, type InsightOptions } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
-import { routesOf } from './routes.ts'
+import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
 import { classesIn } from './store/classes.ts'
+import { fleetIn } from './store/fleet.ts'
+import { eventsIn } from './store/events.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
-
-/** OpenClaw refuses a forwarded loopback address; this one is reserved for documentation (RFC 5737) and nobody's. */
-const loopbackAs = '192.0.2.1'
 
 const print = (text: string) => void process.stdout.write(text)
 
@@ -64,11 +64,13 @@ function openKeys({ data, masterKey }: Config): Promise<Keys> {
   return keysFrom(Buffer.from(key, 'base64url'), realClock)
 }
 
-/** The journal of the reconciler: lines for whoever looks on, and the log. */
-function journalTo(log: Logger, show: ((entry: JournalEntry) => void) | undefined): Journal {
+/** The journal of the reconciler: events, lines for whoever looks on, and the log. */
+function journalTo(log: Logger, recorder: Recorder, show: ((entry: JournalEntry) => void) | undefined): Journal {
   return {
     note: (entry) => {
       log.info(entry, entry.message)
+      const event = eventOf(entry)
+      if (event !== undefined) recorder.note(event)
       show?.(entry)
     },
     defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
@@ -111,37 +113,34 @@ async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
   return { ...stores, book: opened.book }
 }
 
-async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
-  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'plan' })
-  const input = await look(running.ports, tenant)
-  return plan(input)
-}
-
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
+  if (isProxyAlone(config)) {
+    const proxy = await runProxyAlone({ config, openKeys: () => openKeys(config), log, print })
+    stack.add('proxy', () => proxy.close())
+    return
+  }
   const fly = await openFly(config, stack, log)
   const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
+  const events = eventsIn(store.db)
+  const recorder = new Recorder({ clock: realClock, log, write: (batch) => events.write(batch) })
+  stack.add('recorder of events', () => recorder.close())
+  // What people change through these is noted; the reconciler's own writes are in its journal.
+  const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
   const classes = await openClasses(store, stack, log)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
-    ? await startProxy({
-        port: config.proxyPort,
-        host: config.host,
-        routes: routesOf(tenants, (error) => log.error({ err: error }, 'the routes could not be read again')),
-        keys,
-        clock: realClock,
-        log,
-        edge: config.edge,
-        loopbackAs,
-      })
+    ? await startProxyRole({ config, keys, log }, () => Promise.resolve({ tenants, close: () => Promise.resolve() }))
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
+  let liveConfig: InsightOptions['liveConfig'] = () => Promise.resolve(undefined)
   const startController = async () => {
     const client = flyClient({
       baseUrl: fly.url,
@@ -151,22 +150,25 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
     })
     const { app, org } = config.fly
+    liveConfig = liveConfigIn(client, app)
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
+      fleet,
       cloud: flyCloud({
         client,
         app,
         org,
         naming: { prefix: config.prefix, environment: config.environment },
+        retainDays: config.retainDays,
         clock: realClock,
       }),
       keys,
       classes,
       clock: realClock,
-      journal: journalTo(log, fly.simulated ? stepPrinter(print) : undefined),
+      journal: journalTo(log, recorder, fly.simulated ? stepPrinter(print) : undefined),
       log,
     })
     const running = reconciler
@@ -178,7 +180,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     ? await startApi({
         host: config.host,
         port: config.apiPort,
-        tenants,
+        tenants: noted,
+        fleet,
         ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
@@ -186,7 +189,10 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        preview: roles.has('reconciler') ? (tenant) => preview(reconciler, tenant) : undefined,
+        events,
+        insight: roles.has('reconciler')
+          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: (id) => liveConfig(id) })
+          : undefined,
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,
@@ -216,7 +222,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(tenants, config)
+  if (fly.simulated) await applyExamples(noted, config)
   if (roles.has('reconciler')) await startController()
 }
 

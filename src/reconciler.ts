@@ -6,18 +6,21 @@ import { join } from 'node:path'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
-import { openGuards } from '../reconciler/guards/keeper.ts'
+import { Keeper } from '../reconciler/guards/keeper.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { classFollower } from '../reconciler/rollout/follow.ts'
 import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
+import { resolveSpec } from '../specs/class.ts'
 import type { Clock } from '../specs/clock.ts'
 import type { BookStores } from './class-book.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
+import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
+import type { FleetStore } from './store/fleet.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -33,7 +36,7 @@ const resyncMs = 300_000
 const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
-const lease = { ttlMs: 15_000, renewMs: 3_000 }
+const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
   readonly config: Config
@@ -74,6 +77,7 @@ export interface ReconcilerOptions {
   readonly settings: PlatformSettings
   readonly store: OpenStore
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   readonly cloud: Cloud
   readonly keys: Keys
   readonly classes: BookStores & { readonly book: ClassBook }
@@ -111,32 +115,64 @@ function rolloutKeeper({ classes, tenants, log }: ReconcilerOptions, ports: Port
 export async function startReconciler(options: ReconcilerOptions): Promise<RunningReconciler> {
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
   const defect = (error: unknown) => journal.defect('*', error)
-  const fleet = new FleetMemory()
+  const activity = activityIn(store.db)
+  const memory = new FleetMemory()
+  const guards = new Keeper({
+    clock,
+    store: options.fleet,
+    mode: config.mode,
+    scale: settings.scale,
+    guestOf: ({ spec }) => {
+      const defaults = classes.book.get(spec.class)?.spec
+      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    },
+    wake: (uid) => active?.wake(uid),
+    leads: () => held.term !== undefined,
+    failed: defect,
+  })
   const ports: Ports = {
     cloud,
     store: tenants,
+    activity,
     probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
     secrets: keys,
     clock,
     journal,
     settings,
     classOf: (tenant) => classes.book.classOf(tenant),
-    guards: openGuards(),
-    seen: (uid) => fleet.idsOf(uid),
-    term: () => held.term,
+    guards,
+    seen: (uid) => memory.idsOf(uid),
+    term: (spareMs = 0) => held.termFor(spareMs),
   }
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
+  let cancel = () => {}
   const follow = async () => {
     if (held.term === undefined) {
       await active?.stop()
       active = undefined
     } else if (active === undefined) {
-      const keeper = rolloutKeeper(options, ports)
-      const sweeps: Sweep[] = [(reading) => fleet.take(reading), (reading) => keeper.sweep(reading)]
+      // Another controller may have destroyed, failed or doubted since this process last knew.
+      await guards.load()
+      const rollouts = rolloutKeeper(options, ports)
+      // The guards judge the reading before anybody decides on it.
+      const sweeps: Sweep[] = [
+        (reading) => guards.judge(reading),
+        (reading) => memory.take(reading),
+        (reading) => rollouts.sweep(reading),
+      ]
       active = new Controller(ports, { workers, sweeps })
       await active.start()
     }
+  }
+  const followSoon = () => {
+    turn = turn.then(follow).catch(async (error: unknown) => {
+      defect(error)
+      await active?.stop()
+      active = undefined
+      // Else a lease would be held by a process that does nothing.
+      cancel = clock.after(lease.renewMs, followSoon)
+    })
   }
   const held = new Lease({
     ...lease,
@@ -147,7 +183,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     uncontested: store.embedded,
     changed: (state, term) => {
       log.info({ state, term }, 'the reconciler lease')
-      turn = turn.then(follow).catch(defect)
+      followSoon()
     },
     failed: defect,
   })
@@ -158,6 +194,8 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const unfollow = classes.book.follow((...told) => {
     if (active !== undefined) void classChanged(...told).catch(defect)
   })
+  const wakes = await activity.watch((uid) => active?.wake(uid))
+  const wishes = await options.fleet.watch((wish) => guards.follow(wish), defect)
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -168,8 +206,12 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     close: async () => {
       unfollow()
       await resync.destroy()
+      await wakes.close()
+      await wishes.close()
+      cancel()
       await turn
       await active?.stop()
+      await guards.settled()
       await held.close()
     },
   }

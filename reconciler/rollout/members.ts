@@ -88,7 +88,8 @@ function notUpdated(input: MemberInput, machine: ObservedMachine): Standing {
 }
 
 function updated(input: MemberInput): Standing {
-  if (input.wish.effective !== 'running') return { kind: 'resting' }
+  // As the last pass decided it: idle, billing and the admin all have their say in it.
+  if (input.tenant.status.effective !== 'running') return { kind: 'resting' }
   const ready = findCondition(input.tenant.status.conditions, 'Ready')
   if (ready?.status === 'True') return { kind: 'ready' }
   if (ready !== undefined && notTheImage.has(ready.reason)) return { kind: 'blocked', updated: true }

@@ -5,9 +5,11 @@ import type { Duplex } from 'node:stream'
 import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
-import type { Tenant } from '../../specs/tenant.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
+import type { FleetStore } from '../store/fleet.ts'
+import type { Insight } from '../insight.ts'
+import type { Events } from '../store/events.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
@@ -28,6 +30,7 @@ export interface ApiOptions {
   /** 0 takes a free one. */
   readonly port: number
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   readonly classes: ClassBook
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
@@ -38,7 +41,9 @@ export interface ApiOptions {
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
-  readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
+  readonly events: Events
+  /** Undefined in a process without the reconciler. */
+  readonly insight: Insight | undefined
 }
 
 export interface RunningApi {

@@ -10,6 +10,8 @@ import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { classesIn } from '../../src/store/classes.ts'
+import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
+import { eventsIn } from '../../src/store/events.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
@@ -21,6 +23,7 @@ export interface ApiUnderTest {
   readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
   readonly stores: BookStores
+  readonly fleet: FleetStore
   /** What was logged, as text. */
   readonly logged: string[]
   /** With the admin's token. */
@@ -41,6 +44,7 @@ export async function startTestApi(
   const tenants = tenantsIn(store.db)
   const stores = { classes: classesIn(store.db), rollouts: rolloutsIn(store.db) }
   await seedClasses(stores.classes, readClasses().values(), realClock)
+  const fleet = fleetIn(store.db)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const book = new ClassBook()
@@ -49,6 +53,7 @@ export async function startTestApi(
     host: '127.0.0.1',
     port: 0,
     tenants,
+    fleet,
     classes: book,
     classStore: stores.classes,
     rollouts: stores.rollouts,
@@ -59,7 +64,8 @@ export async function startTestApi(
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
-    preview: undefined,
+    events: eventsIn(store.db),
+    insight: undefined,
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {
@@ -77,6 +83,7 @@ export async function startTestApi(
     store,
     tenants,
     stores,
+    fleet,
     logged,
     call,
     putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),

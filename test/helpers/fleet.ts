@@ -118,6 +118,7 @@ export function fleetPorts(model: FleetModel, store: Ports['store'], classOf: Po
   return {
     cloud: cloudOver(model),
     store,
+    activity: { lastUsedAt: async () => undefined, sleep: async () => false },
     probe: {
       ask: async ({ id }) => {
         const machine = model.machines.get(id)
@@ -149,7 +150,7 @@ export async function settle(model: FleetModel, tenant: Tenant, spec: ClassSpec)
   const uid = newUid((length) => clock.bytes(length))
   const named = { ...tenant, uid, createdAt: clock.now() }
   const ports = fleetPorts(model, {} as Ports['store'], () => spec)
-  const { resolved } = wishOf(ports, named)
+  const { resolved } = wishOf(ports, named, undefined)
   if (resolved === undefined) throw new Error('the class is missing')
   const [id, volume] = [`m-${uid}`, modelVolume({ id: `vol_${uid}`, name: `kc_tes_${uid}_001` })]
   const config = (await wantedConfig(ports, named, resolved, {

@@ -26,6 +26,10 @@ export interface Outside {
   lagMs: number
   /** The tenant's document is a tombstone. */
   purged: boolean
+  /** Other tenants whose record names the volume, and machines that the fleet's list showed. */
+  claims: string[]
+  lastUsedAt: number | undefined
+  seen: string[]
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
@@ -41,6 +45,9 @@ export function outsideOf(tenant: Tenant): Outside {
     clock: new VirtualClock(),
     lagMs: 0,
     purged: false,
+    claims: [],
+    lastUsedAt: undefined,
+    seen: [],
     trip: () => {},
     pass() {
       this.world = passTime(this.world)
@@ -73,7 +80,7 @@ function storeOver(outside: Outside): TenantStore {
         outside.purged = true
         return true
       }),
-    claimsOf: () => call(outside, 'store.claimsOf', () => []),
+    claimsOf: () => call(outside, 'store.claimsOf', () => outside.claims),
     watch: () => Promise.resolve({ close: () => Promise.resolve() }),
   }
 }
@@ -149,6 +156,10 @@ export function portsOver(outside: Outside): Ports {
   return {
     cloud: cloudOver(outside),
     store: storeOver(outside),
+    activity: {
+      lastUsedAt: () => call(outside, 'activity.lastUsedAt', () => outside.lastUsedAt),
+      sleep: (_uid, at) => call(outside, 'activity.sleep', () => (outside.lastUsedAt ?? 0) <= at),
+    },
     probe: { ask: () => call(outside, 'probe', () => outside.world.guest) },
     secrets: {
       gatewayToken: () => 'gateway',
@@ -174,7 +185,7 @@ export function portsOver(outside: Outside): Ports {
     },
     classOf: () => standard,
     guards: openGuards(),
-    seen: () => [],
+    seen: () => outside.seen,
     term: () => 1,
   }
 }

@@ -1,5 +1,6 @@
 // The keeper: when it holds still, what persons and newer images do to a rollout under way, and races for its record.
 import test from 'ava'
+import { openGuards } from '../../../reconciler/guards/keeper.ts'
 import { freeFleet, type FleetView } from '../../../reconciler/guards/view.ts'
 import { changedClass, newClass } from '../../../reconciler/rollout/class-change.ts'
 import { imageOf } from '../../../reconciler/rollout/image.ts'
@@ -12,7 +13,7 @@ import { startProcess } from '../../helpers/rollout-process.ts'
 import { imageWith, minuteMs, newImage, oldImage } from '../../helpers/rollouts.ts'
 import { standard, tenantWith } from '../../helpers/tenants.ts'
 
-const spec = { ...standard, image: oldImage }
+const spec = { ...standard, image: oldImage, idle: { afterMinutes: 0 } }
 
 /** Six tenants, one of them our own; whatever the test changes of the guards and the lease counts at once. */
 async function scene() {
@@ -26,7 +27,7 @@ async function scene() {
     tenants.push(tenant)
   }
   const world: { view: FleetView; term: number | undefined } = { view: freeFleet, term: 1 }
-  const guards = { view: () => world.view, admit: () => {}, charge: () => Promise.resolve(), ended: () => {} }
+  const guards = { ...openGuards(), view: () => world.view }
   const meter = { busy: 0 }
   const process = await startProcess({ model, stores, meter, alter: { guards, term: () => world.term } })
   const rollout = async (id: string) => {
