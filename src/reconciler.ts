@@ -122,9 +122,9 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     store: options.fleet,
     mode: config.mode,
     scale: settings.scale,
-    guestOf: ({ spec }) => {
-      const defaults = classes.book.get(spec.class)?.spec
-      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    guestOf: (tenant) => {
+      const defaults = classes.book.classOf(tenant)
+      return defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults).guest
     },
     wake: (uid) => active?.wake(uid),
     leads: () => held.term !== undefined,
@@ -154,12 +154,11 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     } else if (active === undefined) {
       // Another controller may have destroyed, failed or doubted since this process last knew.
       await guards.load()
-      const rollouts = rolloutKeeper(options, ports)
-      // The guards judge the reading before anybody decides on it.
+      const keeper = rolloutKeeper(options, ports)
       const sweeps: Sweep[] = [
         (reading) => guards.judge(reading),
         (reading) => memory.take(reading),
-        (reading) => rollouts.sweep(reading),
+        (reading) => keeper.sweep(reading),
       ]
       active = new Controller(ports, { workers, sweeps })
       await active.start()
@@ -187,6 +186,8 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     },
     failed: defect,
   })
+  const wakes = await activity.watch((uid) => active?.wake(uid))
+  const wishes = await options.fleet.watch((wish) => guards.follow(wish), defect)
   const classChanged = classFollower({
     members: (name) => tenants.ofClass(name),
     look: (uid) => active?.wake(uid, 'resync'),
@@ -194,8 +195,6 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const unfollow = classes.book.follow((...told) => {
     if (active !== undefined) void classChanged(...told).catch(defect)
   })
-  const wakes = await activity.watch((uid) => active?.wake(uid))
-  const wishes = await options.fleet.watch((wish) => guards.follow(wish), defect)
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))

@@ -88,7 +88,7 @@ function notUpdated(input: MemberInput, machine: ObservedMachine): Standing {
 }
 
 function updated(input: MemberInput): Standing {
-  // As the last pass decided it: idle, billing and the admin all have their say in it.
+  // As the controller last acted: the idle policy's vote is its business.
   if (input.tenant.status.effective !== 'running') return { kind: 'resting' }
   const ready = findCondition(input.tenant.status.conditions, 'Ready')
   if (ready?.status === 'True') return { kind: 'ready' }

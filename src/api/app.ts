@@ -1,8 +1,8 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
 import { bearer } from './auth.ts'
-import { classRouter } from './classes.ts'
 import { eventRouter } from './events.ts'
+import { classRouter } from './classes.ts'
 import { asProblem } from './failure.ts'
 import { fleetRouter } from './fleet.ts'
 import { insightRouter } from './insight.ts'

@@ -9,9 +9,9 @@ import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
-import { classesIn } from '../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
+import { classesIn } from '../../src/store/classes.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
@@ -22,8 +22,8 @@ export interface ApiUnderTest {
   readonly running: RunningApi
   readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
-  readonly stores: BookStores
   readonly fleet: FleetStore
+  readonly stores: BookStores
   /** What was logged, as text. */
   readonly logged: string[]
   /** With the admin's token. */
@@ -42,9 +42,9 @@ export async function startTestApi(
   const folder = await mkdtemp(join(tmpdir(), 'moorage-api-'))
   const store = await openStore({ uri: undefined, folder })
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const stores = { classes: classesIn(store.db), rollouts: rolloutsIn(store.db) }
   await seedClasses(stores.classes, readClasses().values(), realClock)
-  const fleet = fleetIn(store.db)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const book = new ClassBook()
@@ -82,8 +82,8 @@ export async function startTestApi(
     running: api,
     store,
     tenants,
-    stores,
     fleet,
+    stores,
     logged,
     call,
     putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),

@@ -138,6 +138,7 @@ export function fleetPorts(model: FleetModel, store: Ports['store'], classOf: Po
       ...model.pace,
     },
     classOf,
+    activity: { lastUsedAt: () => Promise.resolve(undefined), sleep: () => Promise.resolve(true) },
     guards: openGuards(),
     seen: () => [],
     term: () => 1,

@@ -37,6 +37,8 @@ function walked(first: PlanInput, start: ModelWorld): { steps: string[]; last: D
 function agree({ ends, waitsFor }: Forecast, last: Decision): boolean {
   if (last.kind === 'settled' && ends === 'wait')
     return ['UpdateDeferred', 'UpdateNeeded', 'Retained'].includes(waitsFor?.reason ?? '')
+  // A wait that outlasts the planner's patience ends with a person.
+  if (last.kind === 'stalled' && ends === 'wait') return waitsFor?.reason === last.reason
   return ends === last.kind
 }
 
