@@ -118,7 +118,6 @@ export function fleetPorts(model: FleetModel, store: Ports['store'], classOf: Po
   return {
     cloud: cloudOver(model),
     store,
-    activity: { lastUsedAt: async () => undefined, sleep: async () => false },
     probe: {
       ask: async ({ id }) => {
         const machine = model.machines.get(id)
