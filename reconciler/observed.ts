@@ -83,6 +83,17 @@ export interface FleetReading {
   readonly volumes: readonly ObservedVolume[]
 }
 
+/** A machine with what its gateway was configured with. Customers' own secrets may be in it: never log it. */
+export interface SurveyedMachine extends ObservedMachine {
+  /** The JSON text; undefined where Fly does not show the machine's configuration now. */
+  readonly gatewayConfig: string | undefined
+}
+
+/** A reading from which the tenants themselves can be rebuilt. */
+export interface FleetSurvey extends FleetReading {
+  readonly machines: readonly SurveyedMachine[]
+}
+
 export type CertificateState = 'absent' | 'pending' | 'issued'
 
 /** What the probe met at the machine's private address. */

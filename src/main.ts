@@ -1,8 +1,10 @@
 // The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Journal, JournalEntry } from '../reconciler/ports.ts'
+import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
+import { Fault } from '../specs/faults.ts'
 import { hasDigest } from '../specs/fields.ts'
+import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
@@ -17,7 +19,7 @@ import { flyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
-import { insightFrom, type InsightOptions } from './insight.ts'
+import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
@@ -28,6 +30,7 @@ import { eventsIn } from './store/events.ts'
 import { classesIn } from './store/classes.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
+import { orphansIn } from './store/orphans.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -92,9 +95,25 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
+function openCloud(config: Config, { url, token }: { readonly url: string; readonly token: string }) {
+  const { fly, prefix, environment, scale } = config
+  const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
+  const client = flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+  const naming = { prefix, environment }
+  const { app, org } = fly
+  return { client, cloud: flyCloud({ client, app, org, naming, retainDays: config.retainDays, clock: realClock }) }
+}
+
 /** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
-async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
+async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Promise<void> {
   if ((await tenants.uids()).length > 0) return
+  const machines = (await cloud.appExists()) ? (await cloud.fleet()).machines.length : 0
+  if (machines > 0) {
+    print(
+      `  The database has no tenants, but Fly has ${machines} machines of ours: "npm run moor adopt" takes them back.\n`,
+    )
+    return
+  }
   const policy = { domain: config.domain, certificates: config.certificates }
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
@@ -111,6 +130,11 @@ async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
       log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
   }
   return { ...stores, book: opened.book }
+}
+
+function started(running: RunningReconciler | undefined): RunningReconciler {
+  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'start' })
+  return running
 }
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
@@ -140,31 +164,16 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
-  let liveConfig: InsightOptions['liveConfig'] = () => Promise.resolve(undefined)
+  const { client, cloud } = openCloud(config, fly)
+  const liveConfig = liveConfigIn(client, config.fly.app)
   const startController = async () => {
-    const client = flyClient({
-      baseUrl: fly.url,
-      token: fly.token,
-      clock: realClock,
-      timeoutMs: readTimeoutMs,
-      limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
-    })
-    const { app, org } = config.fly
-    liveConfig = liveConfigIn(client, app)
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
       fleet,
-      cloud: flyCloud({
-        client,
-        app,
-        org,
-        naming: { prefix: config.prefix, environment: config.environment },
-        retainDays: config.retainDays,
-        clock: realClock,
-      }),
+      cloud,
       keys,
       classes,
       clock: realClock,
@@ -190,9 +199,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
-        insight: roles.has('reconciler')
-          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: (id) => liveConfig(id) })
+        insight: roles.has('reconciler') ? insightFrom({ ports: () => reconciler?.ports, liveConfig }) : undefined,
+        adopt: roles.has('reconciler')
+          ? async (options) => adoption(started(reconciler).ports, store.db, tenants)(options)
           : undefined,
+        orphans: orphansIn(store.db),
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,
@@ -222,7 +233,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(noted, config)
+  if (fly.simulated) await applyExamples(noted, config, cloud)
   if (roles.has('reconciler')) await startController()
 }
 

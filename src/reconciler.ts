@@ -7,6 +7,7 @@ import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
+import { OrphanSearch } from '../reconciler/orphans/search.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
@@ -21,6 +22,8 @@ import { gatewayProbe } from './probe.ts'
 import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
 import type { FleetStore } from './store/fleet.ts'
+import { orphansIn } from './store/orphans.ts'
+import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -36,6 +39,8 @@ const resyncMs = 300_000
 const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
+/** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
+const orphan = { ageFloorMs: 600_000, holdMs: 14 * dayMs }
 const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
@@ -144,6 +149,13 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     seen: (uid) => memory.idsOf(uid),
     term: (spareMs = 0) => held.termFor(spareMs),
   }
+  const orphanSearch = new OrphanSearch({
+    ...ports,
+    orphans: orphansIn(store.db),
+    owners: ownersIn(store.db),
+    orphanSettings: { ...orphan, ageFloorMs: Math.max(1_000, orphan.ageFloorMs * config.scale) },
+    charge: (entry) => guards.chargeEntry(entry),
+  })
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
   let cancel = () => {}
@@ -159,6 +171,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
         (reading) => guards.judge(reading),
         (reading) => memory.take(reading),
         (reading) => keeper.sweep(reading),
+        (reading) => orphanSearch.sweep(reading),
       ]
       active = new Controller(ports, { workers, sweeps })
       await active.start()

@@ -11,6 +11,8 @@ import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { AdoptRoutes } from './adopt.ts'
+import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
 
@@ -25,7 +27,7 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>
 }
 
-export interface ApiOptions {
+export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

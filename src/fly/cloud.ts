@@ -6,9 +6,9 @@ import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
 import type { Cloud } from '../../reconciler/ports.ts'
 import type { CertificateState, ObservedMachine } from '../../reconciler/observed.ts'
 import type { FlyClient } from './client.ts'
-import { observedCertificate, observedMachine, observedSnapshot, observedVolume } from './observed.ts'
+import { observedCertificate, observedMachine, observedSnapshot, observedVolume, surveyedMachine } from './observed.ts'
 import { sharedRead } from './shared.ts'
-import type { Machine } from './wire.ts'
+import type { Machine, Volume } from './wire.ts'
 
 export interface CloudOptions {
   readonly client: FlyClient
@@ -139,9 +139,32 @@ function power({ client, app }: CloudOptions) {
   } satisfies Partial<Cloud>
 }
 
+/** Everything of this environment in two lists. */
+function fleet({ client, app, naming, clock }: CloudOptions) {
+  const stamp = { [metadataKeys.environment]: naming.environment }
+  const ours = (volumes: readonly Volume[]) =>
+    volumes.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
+  const read = async () => {
+    const at = clock.now()
+    const lists = await Promise.all([client.machineList(app, { metadata: stamp }), client.volumeList(app)])
+    return { at, machines: lists[0], volumes: ours(lists[1]) }
+  }
+  return {
+    fleet: async () => {
+      const reading = await read()
+      return { ...reading, machines: alive(reading.machines) }
+    },
+    survey: async () => {
+      const reading = await read()
+      const machines = reading.machines.map(surveyedMachine).filter((machine) => machine !== undefined)
+      return { ...reading, machines }
+    },
+  } satisfies Partial<Cloud>
+}
+
 /** The cloud as the reconciler sees it. */
 export function flyCloud(options: CloudOptions): Cloud {
-  const { client, app, org, naming, clock } = options
+  const { client, app, org, naming } = options
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
   const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
@@ -149,6 +172,7 @@ export function flyCloud(options: CloudOptions): Cloud {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
+    ...fleet(options),
     appExists: async () => {
       appKnown ||= await askForApp()
       return appKnown
@@ -161,15 +185,6 @@ export function flyCloud(options: CloudOptions): Cloud {
     },
     machinesOf: async (uid) =>
       alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } })),
-    fleet: async () => {
-      const at = clock.now()
-      const [machines, listed] = await Promise.all([
-        client.machineList(app, { metadata: stamp }),
-        client.volumeList(app),
-      ])
-      const ours = listed.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
-      return { at, machines: alive(machines), volumes: ours }
-    },
     createMachine: async ({ name, region }, config) =>
       mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate'),
     updateMachine: async (id, version, wanted, launch) => {

@@ -8,6 +8,7 @@ import {
   type ObservedMachine,
   type ObservedSnapshot,
   type ObservedVolume,
+  type SurveyedMachine,
   type VolumeState,
 } from '../../reconciler/observed.ts'
 import type { Certificate, Machine, Snapshot, Volume } from './wire.ts'
@@ -62,6 +63,14 @@ export function observedMachine(machine: Machine): ObservedMachine | undefined {
     hostOk: (machine.host_status ?? 'ok') === 'ok',
     createdAt: instant(machine.created_at),
   }
+}
+
+/** The same with the gateway configuration that the machine was given, and nothing else of its environment. */
+export function surveyedMachine(machine: Machine): SurveyedMachine | undefined {
+  const observed = observedMachine(machine)
+  const encoded = machine.config?.env?.['OPENCLAW_CONFIG_B64']
+  const gatewayConfig = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
+  return observed === undefined ? undefined : { ...observed, gatewayConfig }
 }
 
 export function observedVolume(volume: Volume): ObservedVolume {

@@ -12,6 +12,7 @@ import type { Tenant } from '../../specs/tenant.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
+import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
@@ -66,6 +67,8 @@ export async function startTestApi(
     wake: () => {},
     events: eventsIn(store.db),
     insight: undefined,
+    adopt: undefined,
+    orphans: orphansIn(store.db),
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {

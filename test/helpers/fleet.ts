@@ -109,7 +109,7 @@ function cloudOver(model: FleetModel): Cloud {
     ...{ extendVolume: unexpected('extendVolume'), destroyVolume: unexpected('destroyVolume') },
     ...{ snapshots: unexpected('snapshots'), snapshotVolume: unexpected('snapshotVolume') },
     ...{ stampMachine: unexpected('stampMachine'), requestCertificate: unexpected('requestCertificate') },
-    ...{ deleteCertificate: unexpected('deleteCertificate') },
+    ...{ deleteCertificate: unexpected('deleteCertificate'), survey: unexpected('survey') },
   }
 }
 
