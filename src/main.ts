@@ -204,7 +204,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,
         adopt: roles.has('reconciler')
-          ? async (options) => adoption(started(reconciler).ports, store.db, noted)(options)
+          ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
           : undefined,
         orphans: orphansIn(store.db),
         ready: async () => {
