@@ -27,8 +27,8 @@ function spread(delayMs: number, random: number): number {
 
 function fleetLines({ machines }: FleetReading): ReadonlyMap<string, string> {
   const lines = new Map<string, string>()
-  for (const { uid, id, state, version } of machines)
-    lines.set(uid, `${lines.get(uid) ?? ''} ${id} ${state} ${version}`)
+  for (const { uid, id, state, version, address, updatedAt } of machines)
+    lines.set(uid, `${lines.get(uid) ?? ''} ${id} ${state} ${version} ${address} ${updatedAt}`)
   return lines
 }
 

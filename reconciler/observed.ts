@@ -51,6 +51,8 @@ export interface ObservedMachine {
   readonly mount: string | undefined
   readonly hostOk: boolean
   readonly createdAt: Instant
+  /** Moves with each change of the machine, its own restarts too. */
+  readonly updatedAt: Instant
 }
 
 export type VolumeState = 'creating' | 'ready' | 'busy' | 'leaving' | 'unknown'

@@ -49,12 +49,12 @@ async function orExisting(create: Promise<unknown>, refusals: readonly FaultKind
   }
 }
 
-function alive(machines: readonly Machine[]): ObservedMachine[] {
-  return machines.map(observedMachine).filter((machine) => machine !== undefined)
+function alive(machines: readonly Machine[], naming: Naming): ObservedMachine[] {
+  return machines.map((machine) => observedMachine(machine, naming)).filter((machine) => machine !== undefined)
 }
 
-function mustLive(machine: Machine, call: string): ObservedMachine {
-  const observed = observedMachine(machine)
+function mustLive(machine: Machine, call: string, naming: Naming): ObservedMachine {
+  const observed = observedMachine(machine, naming)
   if (observed === undefined) throw new Fault('raced', `Machine ${machine.id} is ${machine.state} already.`, { call })
   return observed
 }
@@ -152,11 +152,13 @@ function fleet({ client, app, naming, clock }: CloudOptions) {
   return {
     fleet: async () => {
       const reading = await read()
-      return { ...reading, machines: alive(reading.machines) }
+      return { ...reading, machines: alive(reading.machines, naming) }
     },
     survey: async () => {
       const reading = await read()
-      const machines = reading.machines.map(surveyedMachine).filter((machine) => machine !== undefined)
+      const machines = reading.machines
+        .map((machine) => surveyedMachine(machine, naming))
+        .filter((machine) => machine !== undefined)
       return { ...reading, machines }
     },
   } satisfies Partial<Cloud>
@@ -181,12 +183,12 @@ export function flyCloud(options: CloudOptions): Cloud {
       orExisting(client.appCreate({ name: app, org_slug: org }), ['nameTaken'], () => client.appGet(app)),
     machine: async (id) => {
       const found = await orNothing(client.machineGet(app, id))
-      return found === undefined ? undefined : observedMachine(found)
+      return found === undefined ? undefined : observedMachine(found, naming)
     },
     machinesOf: async (uid) =>
-      alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } })),
+      alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } }), naming),
     createMachine: async ({ name, region }, config) =>
-      mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate'),
+      mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate', naming),
     updateMachine: async (id, version, wanted, launch) => {
       const { config } = await client.machineGet(app, id)
       // Without the live configuration, what others have set would be lost.
@@ -197,7 +199,7 @@ export function flyCloud(options: CloudOptions): Cloud {
         current_version: version,
         ...(launch ? {} : { skip_launch: true }),
       }
-      return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate')
+      return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate', naming)
     },
     stampMachine: (id, version, values) => client.machineMetadataPatch(app, id, { values, version }),
   }
