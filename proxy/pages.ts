@@ -12,6 +12,10 @@ export type Reason =
   | 'unreachable'
   | 'timeout'
   | 'mismatch'
+  | 'resting'
+  | 'busy'
+  | 'too-many-requests'
+  | 'too-large'
   | 'internal'
 
 interface Wording {
@@ -48,6 +52,18 @@ const wordings: Record<Reason, Wording> = {
     title: 'Not verified',
     detail: 'What answered could not prove that it is this assistant, so the request was not passed on.',
   },
+  resting: {
+    status: 503,
+    title: 'No answer',
+    detail: 'This assistant did not answer several times in a row. It is tried again in a few seconds.',
+  },
+  busy: { status: 503, title: 'Busy', detail: 'This assistant has too many requests in progress. Please try again.' },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This assistant gets more requests than it may. Please try again in a moment.',
+  },
+  'too-large': { status: 413, title: 'Too large', detail: 'The request’s body is larger than this assistant may get.' },
   'bad-request': { status: 400, title: 'Bad request', detail: 'The request cannot be understood.' },
   'request-timeout': { status: 408, title: 'Too slow', detail: 'The request did not arrive in time.' },
   'headers-too-large': { status: 431, title: 'Headers too large', detail: 'The headers of the request are too large.' },
@@ -79,7 +95,9 @@ export function statusOf(reason: Reason): number {
 
 /** In how many seconds it is worth asking again; undefined where nothing is promised. */
 export function retryAfter(reason: Reason, retrySeconds: number): number | undefined {
-  if (reason === 'provisioning' || reason === 'asleep' || reason === 'waking') return retrySeconds
+  if (reason === 'provisioning' || reason === 'asleep' || reason === 'waking' || reason === 'resting')
+    return retrySeconds
+  if (reason === 'busy' || reason === 'too-many-requests') return 1
   return reason === 'failed' ? Math.max(failedRetrySeconds, retrySeconds) : undefined
 }
 

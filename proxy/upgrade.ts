@@ -66,7 +66,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
     exchange.settle()
     exchange.status = 101
     answer.headers = { ...responseHeaders(answer.headers, exchange.id), connection: 'Upgrade', upgrade: 'websocket' }
-    tie(client, upstream, clock)
+    exchange.farewell = tie(client, upstream, clock)
   }
 
   const started = (upstream: ClientRequest, request: IncomingMessage, client: net.Socket) => {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { RouteSource } from '../proxy/ports.ts'
-import { startProxy, type Proxy } from '../proxy/server.ts'
+import { startProxy, type Proxy, type ProxyOptions } from '../proxy/server.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, type Config } from './config.ts'
 import { keptRoutes, routesInFile, type StoreOfRoutes } from './kept-routes.ts'
@@ -19,13 +19,15 @@ export interface ProxyRoleOptions {
   readonly config: Config
   readonly keys: Keys
   readonly log: Logger
+  /** Limits, metrics and sampling of the access log, where they are not the defaults. */
+  readonly tuning?: Pick<ProxyOptions, 'limits' | 'metrics' | 'logSample'> | undefined
 }
 
 const fileOf = ({ data }: Config) => join(data, 'routes.json')
 
-function start({ config, keys, log }: ProxyRoleOptions, routes: RouteSource): Promise<Proxy> {
+function start({ config, keys, log, tuning }: ProxyRoleOptions, routes: RouteSource): Promise<Proxy> {
   const { proxyPort: port, host, edge } = config
-  return startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs })
+  return startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs, ...tuning })
 }
 
 /** Whether this process runs the proxy and nothing else. */
@@ -58,10 +60,8 @@ function aloneRoutes({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>):
   return keptRoutes({ ...file, connect })
 }
 
-export interface AloneOptions {
-  readonly config: Config
+export interface AloneOptions extends Omit<ProxyRoleOptions, 'keys'> {
   readonly openKeys: () => Promise<Keys>
-  readonly log: Logger
   readonly print: (text: string) => void
 }
 
@@ -71,12 +71,12 @@ export interface AloneOptions {
  * @throws {ConfigError} when it has no master key
  * @throws when it has no database and no routes on disk
  */
-export async function runProxyAlone({ config, openKeys, log, print }: AloneOptions): Promise<Proxy> {
+export async function runProxyAlone({ config, openKeys, log, tuning, print }: AloneOptions): Promise<Proxy> {
   checkMasterKey(config)
   const routes = aloneRoutes({ config, log })
   if (config.mongoUri !== undefined && !existsSync(fileOf(config)))
     print('\n  There are no routes on disk yet: the proxy waits for the database.\n')
-  const proxy = await start({ config, keys: await openKeys(), log }, routes)
+  const proxy = await start({ config, keys: await openKeys(), log, tuning }, routes)
   const source =
     config.mongoUri === undefined
       ? `${fileOf(config)}, which the process with the embedded database keeps`

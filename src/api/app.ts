@@ -68,10 +68,10 @@ export function apiApp(options: ApiOptions): Koa {
     insightRouter(options),
     eventRouter(options),
     fleetRouter(options),
-    classRouter(options),
-    rolloutRouter(options),
     adoptRouter(options),
     orphanRouter(options),
+    classRouter(options),
+    rolloutRouter(options),
   ]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))

@@ -51,7 +51,7 @@ function tenantCommands(program: Command): void {
     .addOption(output())
     .action(async (what: string, { output: format }: Shown) => print(await get(openApi(), what, format)))
   const reads = { why, plan }
-  const words = { why: 'why a tenant is not as wanted', plan: 'what the controller would do next, without doing it' }
+  const words = { why: 'why a tenant is not as wanted', plan: 'what the controller would do, without doing it' }
   for (const name of ['why', 'plan'] as const)
     program
       .command(name)

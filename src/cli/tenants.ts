@@ -1,5 +1,4 @@
 // What a person reads and says of tenants.
-import { stepWords } from '../../reconciler/step.ts'
 import type { Api } from './client.ts'
 import { type Column, type Format, shown, table, textAt } from './output.ts'
 
@@ -36,31 +35,37 @@ export async function get(api: Api, what: string, format: Format): Promise<strin
   return shown(format, { items }, () => (items.length === 0 ? 'There are no tenants.' : table(items, columns)))
 }
 
-function stepText(body: unknown): string {
-  const kind = textAt(body, 'step', 'kind')
-  return Object.entries(stepWords).find(([word]) => word === kind)?.[1] ?? kind
+function stepText(step: unknown): string {
+  const [does, target, why] = ['does', 'target', 'why'].map((key) => textAt(step, key))
+  const harm = textAt(step, 'destructive') === 'true' ? ' (cannot be taken back)' : ''
+  return `${does ?? ''} ${target ?? ''}${harm}: ${why ?? ''}`
 }
 
-function planText(body: unknown, format: () => string): string {
-  const message = `${textAt(body, 'message')} (${textAt(body, 'reason')})`
-  switch (textAt(body, 'kind')) {
-    case 'act':
-      return `Next: ${stepText(body)}.`
-    case 'wait':
-      return `Waiting: ${message}`
-    case 'stalled':
-      return `Stalled: ${message}`
+function endText(body: unknown): string {
+  const message = textAt(body, 'waitsFor', 'message') || textAt(body, 'decision', 'message')
+  switch (textAt(body, 'ends')) {
     case 'settled':
-      return 'Nothing to do: the tenant is as wanted.'
+      return 'Then the tenant is as wanted.'
+    case 'stalled':
+      return `Then only a person helps: ${message}`
     default:
-      return format()
+      return `Then it waits: ${message}`
   }
 }
 
-/** What the controller would do next. */
+function planText(body: unknown): string {
+  const { steps } = body as { steps?: unknown }
+  const list: readonly unknown[] = Array.isArray(steps) ? steps : []
+  if (list.length === 0 && textAt(body, 'ends') === 'settled') return 'Nothing to do: the tenant is as wanted.'
+  const seconds = textAt(body, 'typicalSeconds')
+  const rows = list.map((step, at) => `${at + 1}. ${stepText(step)}`)
+  return [...rows, endText(body), ...(list.length === 0 ? [] : [`Usually ${seconds} s.`])].join('\n')
+}
+
+/** What the controller would do, step by step. */
 export async function plan(api: Api, name: string, format: Format): Promise<string> {
   const { body } = await api.get(`${tenantPath(name)}/plan`)
-  return shown(format, body, () => planText(body, () => shown('yaml', body, () => '')))
+  return shown(format, body, () => planText(body))
 }
 
 /** The sentence why the tenant is not as wanted. */

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { adoption } from '../../src/adoption.ts'
 import { metadataKeys } from '../../specs/names.ts'
-import { fleet, type Fleet } from '../helpers/living-fleet.ts'
+import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
 
 /** Of a tenant, what a person said of it. */
 async function words({ tenants }: Fleet, name: string) {

@@ -10,7 +10,7 @@ import { tenantSpec } from '../../specs/tenant.ts'
 import { gatewayInput } from '../../reconciler/wish.ts'
 import { adoption } from '../../src/adoption.ts'
 import { realClock } from '../../src/clock.ts'
-import { fleet, type Fleet } from '../helpers/living-fleet.ts'
+import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
 import { tenantWith } from '../helpers/tenants.ts'
 import { startTestApi } from '../api/fixture.ts'
 

@@ -162,7 +162,11 @@ test('why, plan, events, fleet and undelete show what the API says', async (t) =
   }
   const answers: Record<string, object> = {
     'GET /v1/tenants/acme/why': { text: 'acme is Running.', blocking: [] },
-    'GET /v1/tenants/acme/plan': { kind: 'act', step: { kind: 'createVolume' } },
+    'GET /v1/tenants/acme/plan': {
+      decision: { kind: 'act', step: 'createVolume' },
+      steps: [{ does: 'creating the volume', target: 'kc_x_001', why: 'It has none.', destructive: false }],
+      ...{ ends: 'settled', typicalSeconds: 3, waitsFor: null },
+    },
     'GET /v1/tenants/acme/events': { items: [event] },
     'GET /v1/events': { items: [] },
     'GET /v1/fleet': { mode: 'normal', tenants: 2 },
@@ -179,7 +183,10 @@ test('why, plan, events, fleet and undelete show what the API says', async (t) =
   const run = async (...args: string[]) => (await moor(args, { MOORAGE_API: url, MOORAGE_TOKEN: token })).out
   t.is(await run('why', 'acme'), 'acme is Running.\n')
   t.like(JSON.parse(await run('why', 'acme', '-o', 'json')), { blocking: [] })
-  t.is(await run('plan', 'acme'), 'Next: creating the volume.\n')
+  t.is(
+    await run('plan', 'acme'),
+    '1. creating the volume kc_x_001: It has none.\nThen the tenant is as wanted.\nUsually 3 s.\n',
+  )
   t.regex(await run('events', 'acme'), /^LAST[^\n]*\n2026-01-01T00:00:00\.000Z +3 +acme +RegionFull +iad is full\.\n$/)
   t.is(await run('events'), 'There are no events.\n')
   t.is(await run('fleet'), 'mode: normal\ntenants: 2\n')

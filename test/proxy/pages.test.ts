@@ -19,6 +19,10 @@ const statuses: Record<Reason, number> = {
   unreachable: 502,
   timeout: 504,
   mismatch: 502,
+  resting: 503,
+  busy: 503,
+  'too-many-requests': 429,
+  'too-large': 413,
   'bad-request': 400,
   'request-timeout': 408,
   'headers-too-large': 431,
@@ -57,7 +61,8 @@ test('problem details say what RFC 9457 wants', (t) => {
 
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
-    const wanted = { provisioning: '5', asleep: '5', waking: '5', failed: '30' }[reason as string]
+    const soon = { provisioning: '5', asleep: '5', waking: '5', resting: '5' }
+    const wanted = { ...soon, failed: '30', busy: '1', 'too-many-requests': '1' }[reason as string]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
     t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), reason === 'provisioning', reason)
   }

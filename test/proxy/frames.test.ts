@@ -1,0 +1,36 @@
+// Where frames end, however the bytes are cut into pieces.
+import test from 'ava'
+import fc from 'fast-check'
+import { FrameTracker } from '../../proxy/frames.ts'
+
+function frame(length: number, masked: boolean): Buffer {
+  const bit = masked ? 0x80 : 0
+  const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
+  head[0] = 0x82
+  head[1] = bit + (length < 126 ? length : length < 65_536 ? 126 : 127)
+  if (head.length === 4) head.writeUInt16BE(length, 2)
+  if (head.length === 10) head.writeBigUInt64BE(BigInt(length), 2)
+  return Buffer.concat([head, Buffer.alloc(masked ? 4 : 0, 1), Buffer.alloc(length, 0x88)])
+}
+
+test('it is between two frames exactly where one has ended', (t) => {
+  const lengths = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.constantFrom(125, 126, 127, 65_535, 65_536, 70_000))
+  const property = fc.property(
+    fc.array(fc.tuple(lengths, fc.boolean()), { minLength: 1, maxLength: 5 }),
+    fc.array(fc.integer({ min: 1, max: 50_000 }), { minLength: 1, maxLength: 20 }),
+    (frames, cuts) => {
+      const parts = frames.map(([length, masked]) => frame(length, masked))
+      const ends = new Set([0, ...parts.map((_, index) => Buffer.concat(parts.slice(0, index + 1)).length)])
+      const bytes = Buffer.concat(parts)
+      const tracker = new FrameTracker()
+      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+        const next = Math.min(bytes.length, at + (cuts[turn % cuts.length] ?? 1))
+        tracker.feed(bytes.subarray(at, next))
+        at = next
+        if (tracker.between !== ends.has(at)) return false
+      }
+      return tracker.between
+    },
+  )
+  t.notThrows(() => fc.assert(property, { numRuns: 100, seed: 7 }))
+})
