@@ -87,6 +87,7 @@ export interface FleetReading {
 export interface SurveyedMachine extends ObservedMachine {
   /** The JSON text; undefined where Fly does not show the machine's configuration now. */
   readonly gatewayConfig: string | undefined
+  readonly image: string | undefined
 }
 
 /** A reading from which the tenants themselves can be rebuilt. */

@@ -1,8 +1,8 @@
 // The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
 import { Fault } from '../specs/faults.ts'
+import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
 import { hasDigest } from '../specs/fields.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
@@ -15,7 +15,7 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 import { eventOf } from './events/event.ts'
 import { notedTenants } from './events/noted.ts'
 import { Recorder } from './events/recorder.ts'
-import { flyClient } from './fly/client.ts'
+import { flyClient, type FlyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
@@ -28,9 +28,9 @@ import { startSimProcess } from './sim-process.ts'
 import { fleetIn } from './store/fleet.ts'
 import { eventsIn } from './store/events.ts'
 import { classesIn } from './store/classes.ts'
+import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
-import { orphansIn } from './store/orphans.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -95,13 +95,14 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
-function openCloud(config: Config, { url, token }: { readonly url: string; readonly token: string }) {
-  const { fly, prefix, environment, scale } = config
+function openClient({ scale }: Config, { url, token }: { readonly url: string; readonly token: string }): FlyClient {
   const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
-  const client = flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
-  const naming = { prefix, environment }
+  return flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+}
+
+function openCloud({ fly, prefix, environment, retainDays }: Config, client: FlyClient): Cloud {
   const { app, org } = fly
-  return { client, cloud: flyCloud({ client, app, org, naming, retainDays: config.retainDays, clock: realClock }) }
+  return flyCloud({ client, app, org, naming: { prefix, environment }, retainDays, clock: realClock })
 }
 
 /** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
@@ -164,8 +165,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
-  const { client, cloud } = openCloud(config, fly)
-  const liveConfig = liveConfigIn(client, config.fly.app)
+  const client = openClient(config, fly)
+  const cloud = openCloud(config, client)
   const startController = async () => {
     reconciler = await startReconciler({
       config,
@@ -199,9 +200,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
-        insight: roles.has('reconciler') ? insightFrom({ ports: () => reconciler?.ports, liveConfig }) : undefined,
+        insight: roles.has('reconciler')
+          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
+          : undefined,
         adopt: roles.has('reconciler')
-          ? async (options) => adoption(started(reconciler).ports, store.db, tenants)(options)
+          ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
           : undefined,
         orphans: orphansIn(store.db),
         ready: async () => {

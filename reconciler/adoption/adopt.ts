@@ -1,5 +1,6 @@
 // Adoption: the tenants of a living fleet, written into a database that has lost them. It reads Fly and writes the
 // database; no call of it changes anything on Fly.
+import type { ClassSpec } from '../../specs/class.ts'
 import type { Instant } from '../../specs/clock.ts'
 import { Fault } from '../../specs/faults.ts'
 import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
@@ -10,6 +11,7 @@ import type { Owner, Owners } from '../owner.ts'
 import type { Ports } from '../ports.ts'
 import { wishOf } from '../wish.ts'
 import { claimsIn, type Claim, type Unclaimed } from './claims.ts'
+import { imagesIn } from './images.ts'
 import { adoptedTenant, type AdoptionContext } from './tenant.ts'
 
 export interface AdoptionPorts extends Ports {
@@ -17,6 +19,11 @@ export interface AdoptionPorts extends Ports {
   /** Adds the tenant; `taken` when its uid, its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
   nameTaken(name: string): Promise<boolean>
+  /**
+   * Makes these the images of their classes, where a class has no tenants yet, so that nobody drifts from what the fleet
+   * runs. Answers those that are, or with `dryRun` would be.
+   */
+  keepImages(images: ReadonlyMap<string, string>, dryRun: boolean): Promise<ReadonlyMap<string, string>>
 }
 
 export interface Adopted {
@@ -171,6 +178,10 @@ async function write(ports: AdoptionPorts, candidate: Candidate, dryRun: boolean
   return { name, uid, ...resources, state: tenant.spec.state, drift }
 }
 
+function withImage(found: ClassSpec | undefined, image: string | undefined): ClassSpec | undefined {
+  return found === undefined || image === undefined ? found : { ...found, image }
+}
+
 /**
  * Takes back every tenant whose machine says beyond doubt what it was. Run again it skips what it finds in the database.
  *
@@ -181,9 +192,10 @@ export async function adopt(ports: AdoptionPorts, { dryRun, asleep }: AdoptionOp
     return { at: ports.clock.now(), dryRun, adopted: [], skipped: [], unclaimed: [] }
   const { survey, owners } = await surveyTwice(ports)
   const { settings, clock } = ports
-  const context = { settings, now: clock.now(), asleep, classOf: (tenant: Tenant) => ports.classOf(tenant) }
-  const sorted = sort(context, survey, owners)
-  const written = await inBatches(sorted.candidates, (candidate) => write(ports, candidate, dryRun))
+  const kept = await ports.keepImages(imagesIn(survey.machines), dryRun)
+  const classOf = (tenant: Tenant) => withImage(ports.classOf(tenant), kept.get(tenant.spec.class))
+  const sorted = sort({ settings, now: clock.now(), asleep, classOf }, survey, owners)
+  const written = await inBatches(sorted.candidates, (candidate) => write({ ...ports, classOf }, candidate, dryRun))
   return {
     at: survey.at,
     dryRun,

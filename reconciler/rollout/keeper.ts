@@ -153,9 +153,10 @@ export class RolloutKeeper {
     const { ports, book } = this.#options
     const entry = book.entry(tenant.spec.class)
     const image = entry && imageOf(entry, tenant)
-    const key = `${tenant.generation} ${tenant.status.effective} ${entry?.class.uid ?? ''} ${entry?.class.generation ?? 0} ${image ?? ''}`
+    const key = `${tenant.generation} ${entry?.class.uid ?? ''} ${entry?.class.generation ?? 0} ${image ?? ''}`
     const known = wishes.get(tenant.uid)
     if (known?.key === key) return known.wish
+    // When it was last used decides about sleep, which no hash covers.
     const wish = wishOf(ports, tenant, undefined)
     wishes.set(tenant.uid, { key, wish })
     return wish

@@ -97,13 +97,13 @@ function settling(scene: Scene): Finding {
 
 /** An image that nobody runs has proved nothing. Where nobody is wanted running, nobody can prove it, or be hurt. */
 function unproven(scene: Scene): Finding {
-  const candidates = are(scene.reached, 'pending', 'deferred', 'ready', 'trouble')
+  const candidates = are(scene.reached, 'deferred', 'ready', 'trouble')
   const [first] = candidates
   if (first === undefined || are(candidates, 'ready').length > 0) return undefined
   return wait(
     scene,
     'Unproven',
-    `No member runs the new image yet: those wanted running (${candidates.length}) are in use and get it at their next stop. Set spec.update to immediate on one of them, such as ${first.name}, to go on sooner.`,
+    `No member runs the new image yet: ${candidates.length} are in use and get it at their next stop. Set spec.update to immediate on one of them, such as ${first.name}, to go on sooner.`,
   )
 }
 

@@ -9,6 +9,7 @@ import { newUid } from '../../specs/names.ts'
 import { readDocument } from './body.ts'
 import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
 import { Problem, refused } from './problem.ts'
+import { noQuery } from './query.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
 import { settled, type Preconditions } from './writes.ts'
@@ -113,6 +114,7 @@ export function classRouter(options: ApiOptions): Router {
     if (notModified(context.get('if-none-match'), found)) context.status = 304
   })
   router.put('/:name', async (context) => {
+    noQuery(context)
     const document = await readDocument(context, classDocument)
     checkName(nameOf(context), document.name)
     const { found, created } = await settled(() => tryPut(options, document, preconditions(context)), 'class')
@@ -120,6 +122,7 @@ export function classRouter(options: ApiOptions): Router {
     answer(context, found, created ? 201 : 200)
   })
   router.delete('/:name', async (context) => {
+    noQuery(context)
     await settled(() => tryRemove(options, nameOf(context), preconditions(context)), 'class')
     context.status = 204
   })

@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import { acted, rolloutActions, type RolloutAction } from '../../reconciler/rollout/transitions.ts'
 import { waves, type Rollout, type WaveCounts } from '../../specs/rollout.ts'
 import { Problem } from './problem.ts'
+import { noQuery } from './query.ts'
 import type { ApiOptions } from './server.ts'
 import { settled } from './writes.ts'
 
@@ -69,6 +70,7 @@ export function rolloutRouter(options: ApiOptions): Router {
   })
   for (const action of rolloutActions)
     router.post(`/:id/actions/${action}`, async (context) => {
+      noQuery(context)
       const { id = '' } = context.params
       context.body = rolloutView(await settled(() => tryAct(options, id, action), 'rollout'))
       // What follows from it happens at the reconciler's next look.

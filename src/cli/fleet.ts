@@ -7,6 +7,48 @@ export async function fleet(api: Api, format: Format): Promise<string> {
   return shown(format, body, () => shown('yaml', body, () => ''))
 }
 
+const fleetWords = {
+  acknowledge: 'the lists are right: a doubt about them ends',
+  retry: 'every shared wait ends',
+  approve: 'everything that billing asked for and the brake parked takes effect',
+} as const
+
+export const fleetActions = Object.keys(fleetWords) as (keyof typeof fleetWords)[]
+export const fleetModes = ['normal', 'observe-only'] as const
+
+export function fleetWord(action: keyof typeof fleetWords): string {
+  return fleetWords[action]
+}
+
+export async function fleetAction(api: Api, action: keyof typeof fleetWords): Promise<string> {
+  await api.post(`/v1/fleet/actions/${action}`)
+  return fleetWords[action]
+}
+
+export async function setMode(api: Api, mode: (typeof fleetModes)[number]): Promise<string> {
+  await api.put('/v1/fleet', { type: 'application/json', body: JSON.stringify({ mode }) })
+  return `mode ${mode} is wanted`
+}
+
+const rolloutColumns: readonly Column[] = [
+  ['ID', (item) => textAt(item, 'id')],
+  ['CLASS', (item) => textAt(item, 'class')],
+  ['STATE', (item) => textAt(item, 'state')],
+  ['WAVE', (item) => textAt(item, 'wave')],
+  ['REASON', (item) => textAt(item, 'reason')],
+  ['MESSAGE', (item) => textAt(item, 'message')],
+]
+
+export async function rollouts(api: Api, format: Format): Promise<string> {
+  const items = await api.all('/v1/rollouts')
+  return shown(format, { items }, () => (items.length === 0 ? 'There are no rollouts.' : table(items, rolloutColumns)))
+}
+
+export async function steer(api: Api, action: string, id: string): Promise<string> {
+  const { body } = await api.post(`/v1/rollouts/${encodeURIComponent(id)}/actions/${action}`)
+  return `rollout ${id} is ${textAt(body, 'state')}`
+}
+
 const listOf = (body: unknown, key: string): readonly unknown[] => {
   const found = (body as Readonly<Record<string, unknown>> | undefined)?.[key]
   return Array.isArray(found) ? found : []

@@ -3,12 +3,25 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { apply } from './apply.ts'
 import { type Api, apiClient, RequestError } from './client.ts'
-import { adopt, type AdoptOptions, decide, fleet, orphans } from './fleet.ts'
+import {
+  adopt,
+  type AdoptOptions,
+  decide,
+  fleet,
+  fleetAction,
+  fleetActions,
+  fleetModes,
+  fleetWord,
+  orphans,
+  rollouts,
+  setMode,
+  steer,
+} from './fleet.ts'
 import { type Format, formats } from './output.ts'
-import { act, events, get, plan, remove, setState, why } from './tenants.ts'
+import { act, diff, entitle, events, get, plan, remove, setFields, setState, why } from './tenants.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -50,9 +63,13 @@ function tenantCommands(program: Command): void {
     .argument('[what]', '"tenants" or a name', 'tenants')
     .addOption(output())
     .action(async (what: string, { output: format }: Shown) => print(await get(openApi(), what, format)))
-  const reads = { why, plan }
-  const words = { why: 'why a tenant is not as wanted', plan: 'what the controller would do, without doing it' }
-  for (const name of ['why', 'plan'] as const)
+  const reads = { why, plan, diff }
+  const words = {
+    why: 'why a tenant is not as wanted',
+    plan: 'the steps ahead, without taking them',
+    diff: 'how a machine differs from what is wanted',
+  }
+  for (const name of ['why', 'plan', 'diff'] as const)
     program
       .command(name)
       .description(words[name])
@@ -79,14 +96,59 @@ function changeCommands(program: Command): void {
   change('suspend', 'want the tenant suspended', (api, name) => setState(api, name, 'suspended'))
   change('resume', 'want the tenant running', (api, name) => setState(api, name, 'running'))
   change('retry', 'try a waiting step now', (api, name) => act(api, name, 'retry', 'is tried again now'))
+  change('approve', 'let what billing asked for take effect', (api, name) => act(api, name, 'approve', 'is approved'))
+  change('reject', 'drop what billing asked for', (api, name) => act(api, name, 'reject', 'stays as it is'))
+  program
+    .command('restore')
+    .description('put a volume made from a snapshot in place of the present one, which is kept')
+    .argument('<name>')
+    .option('--snapshot <id>', 'which one; the newest unless set')
+    .action(async (name: string, options: { readonly snapshot?: string }) =>
+      print(await act(openApi(), name, 'restore', 'is restored', options)),
+    )
+  program
+    .command('set')
+    .description('change fields of the spec: paused=false, update=immediate, volume={sizeGb: 3}')
+    .argument('<name>')
+    .argument('<field=value...>')
+    .action(async (name: string, fields: readonly string[]) => print(await setFields(openApi(), name, fields)))
+  program
+    .command('entitle')
+    .description("billing's word on a tenant")
+    .argument('<name>')
+    .addArgument(new Argument('<state>').choices(['active', 'suspended', 'ended']))
+    .option('--reason <text>', 'why')
+    .action(async (name: string, state: string, { reason }: { readonly reason?: string }) =>
+      print(await entitle(openApi(), name, state, reason)),
+    )
 }
 
 function fleetCommands(program: Command): void {
-  program
+  const whole = program
     .command('fleet')
     .description('the fleet as a whole')
     .addOption(output())
     .action(async ({ output: format }: Shown) => print(await fleet(openApi(), format)))
+  for (const action of fleetActions)
+    whole
+      .command(action)
+      .description(fleetWord(action))
+      .action(async () => print(await fleetAction(openApi(), action)))
+  for (const mode of fleetModes)
+    whole
+      .command(mode)
+      .description(mode === 'normal' ? 'let Moorage act' : 'let Moorage only look on')
+      .action(async () => print(await setMode(openApi(), mode)))
+  const rolling = program
+    .command('rollouts')
+    .description('new images on their way through the fleet')
+    .addOption(output())
+    .action(async ({ output: format }: Shown) => print(await rollouts(openApi(), format)))
+  for (const action of ['pause', 'resume', 'rollback', 'advance'])
+    rolling
+      .command(action)
+      .argument('<id>')
+      .action(async (id: string) => print(await steer(openApi(), action, id)))
   program
     .command('adopt')
     .description('take a living fleet back into a database that lost it; changes nothing on Fly')

@@ -1,5 +1,6 @@
 // What a person reads and says of tenants.
-import type { Api } from './client.ts'
+import { type Api, RequestError } from './client.ts'
+import { parse } from 'yaml'
 import { type Column, type Format, shown, table, textAt } from './output.ts'
 
 export const tenantPath = (name: string) => `/v1/tenants/${encodeURIComponent(name)}`
@@ -35,34 +36,23 @@ export async function get(api: Api, what: string, format: Format): Promise<strin
   return shown(format, { items }, () => (items.length === 0 ? 'There are no tenants.' : table(items, columns)))
 }
 
-function stepText(step: unknown): string {
-  const [does, target, why] = ['does', 'target', 'why'].map((key) => textAt(step, key))
-  const harm = textAt(step, 'destructive') === 'true' ? ' (cannot be taken back)' : ''
-  return `${does ?? ''} ${target ?? ''}${harm}: ${why ?? ''}`
-}
-
-function endText(body: unknown): string {
-  const message = textAt(body, 'waitsFor', 'message') || textAt(body, 'decision', 'message')
-  switch (textAt(body, 'ends')) {
-    case 'settled':
-      return 'Then the tenant is as wanted.'
-    case 'stalled':
-      return `Then only a person helps: ${message}`
-    default:
-      return `Then it waits: ${message}`
-  }
-}
-
+/** A plan as a person reads it: the steps ahead with their usual seconds, and where they end. */
 function planText(body: unknown): string {
-  const { steps } = body as { steps?: unknown }
-  const list: readonly unknown[] = Array.isArray(steps) ? steps : []
-  if (list.length === 0 && textAt(body, 'ends') === 'settled') return 'Nothing to do: the tenant is as wanted.'
-  const seconds = textAt(body, 'typicalSeconds')
-  const rows = list.map((step, at) => `${at + 1}. ${stepText(step)}`)
-  return [...rows, endText(body), ...(list.length === 0 ? [] : [`Usually ${seconds} s.`])].join('\n')
+  const { steps = [], destructive } = body as { readonly steps?: readonly unknown[]; readonly destructive?: boolean }
+  const lines = steps.map((step) => {
+    const seconds = textAt(step, 'typicalSeconds')
+    return `  ${textAt(step, 'verb')}  ${textAt(step, 'target')}  (usually ${seconds} s)  ${textAt(step, 'why')}`
+  })
+  const waits = textAt(body, 'waitsFor', 'message')
+  return [
+    steps.length === 0 ? 'Nothing is to be done.' : `${steps.length} step${steps.length === 1 ? '' : 's'}:`,
+    ...lines,
+    ...(waits === '' ? [] : [`Then: ${waits} (${textAt(body, 'waitsFor', 'reason')})`]),
+    ...(destructive === true ? ['Something is destroyed on the way.'] : []),
+  ].join('\n')
 }
 
-/** What the controller would do, step by step. */
+/** What the controller would do next. */
 export async function plan(api: Api, name: string, format: Format): Promise<string> {
   const { body } = await api.get(`${tenantPath(name)}/plan`)
   return shown(format, body, () => planText(body))
@@ -90,13 +80,44 @@ export async function events(api: Api, name: string | undefined, format: Format)
   return shown(format, body, () => (list.length === 0 ? 'There are no events.' : table(list, eventColumns)))
 }
 
-/** Sets the wanted state and leaves everything else; whoever wrote in between is not overwritten. */
-export async function setState(api: Api, name: string, state: 'running' | 'suspended'): Promise<string> {
+/** How the machine differs from what is wanted. */
+export async function diff(api: Api, name: string, format: Format): Promise<string> {
+  const { body } = await api.get(`${tenantPath(name)}/diff`)
+  return shown(format, body, () => shown('yaml', body, () => ''))
+}
+
+/** Changes fields of the spec and leaves everything else; whoever wrote in between is not overwritten. */
+async function change(api: Api, name: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
   const { body, etag } = await api.get(tenantPath(name))
   const { kind, labels, spec } = body as { kind: string; labels: object; spec: object }
-  const document = JSON.stringify({ kind, name, labels, spec: { ...spec, state } })
+  const document = JSON.stringify({ kind, name, labels, spec: { ...spec, ...fields } })
   await api.put(tenantPath(name), { type: 'application/json', body: document, ifMatch: etag })
+}
+
+export async function setState(api: Api, name: string, state: 'running' | 'suspended'): Promise<string> {
+  await change(api, name, { state })
   return `tenant ${name}: ${state} is wanted`
+}
+
+/** `field=value` as it stands in YAML: `paused=false`, `volume={sizeGb: 3}`. */
+function assignment(text: string): readonly [string, unknown] {
+  const [field, value] = [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]
+  if (!text.includes('=') || field === '') throw new RequestError(`"${text}" is not of the form field=value.`)
+  return [field, parse(value)]
+}
+
+export async function setFields(api: Api, name: string, assignments: readonly string[]): Promise<string> {
+  await change(api, name, Object.fromEntries(assignments.map(assignment)))
+  return `tenant ${name}: ${assignments.join(' ')} is wanted`
+}
+
+/** Billing's word. */
+export async function entitle(api: Api, name: string, state: string, reason: string | undefined): Promise<string> {
+  const body = JSON.stringify(reason === undefined ? { state } : { state, reason })
+  const answer = await api.put(`${tenantPath(name)}/entitlement`, { type: 'application/json', body })
+  return textAt(answer.body, 'parked', 'entitlement', 'state') === ''
+    ? `tenant ${name}: entitlement ${state}`
+    : `tenant ${name}: ${state} waits for approval, as one of many such changes; moor approve ${name}`
 }
 
 export async function remove(api: Api, name: string): Promise<string> {
@@ -104,7 +125,7 @@ export async function remove(api: Api, name: string): Promise<string> {
   return `tenant ${name} is being deleted; its volume is retained. Undo: moor undelete ${name}`
 }
 
-export async function act(api: Api, name: string, action: 'undelete' | 'retry', said: string): Promise<string> {
-  await api.post(`${tenantPath(name)}/actions/${action}`)
+export async function act(api: Api, name: string, action: string, said: string, body?: object): Promise<string> {
+  await api.post(`${tenantPath(name)}/actions/${action}`, body)
   return `tenant ${name} ${said}`
 }

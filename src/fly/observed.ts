@@ -70,7 +70,7 @@ export function surveyedMachine(machine: Machine): SurveyedMachine | undefined {
   const observed = observedMachine(machine)
   const encoded = machine.config?.env?.['OPENCLAW_CONFIG_B64']
   const gatewayConfig = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
-  return observed === undefined ? undefined : { ...observed, gatewayConfig }
+  return observed === undefined ? undefined : { ...observed, gatewayConfig, image: machine.config?.image ?? undefined }
 }
 
 export function observedVolume(volume: Volume): ObservedVolume {

@@ -3,7 +3,7 @@ import test from 'ava'
 import { adoption } from '../../src/adoption.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { metadataKeys } from '../../specs/names.ts'
-import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
+import { fleet, type Fleet } from '../helpers/living-fleet.ts'
 
 /** Of a tenant, what a person said of it. */
 async function words({ tenants }: Fleet, name: string) {
@@ -18,8 +18,8 @@ async function words({ tenants }: Fleet, name: string) {
 const parts = (body: unknown) => body as Readonly<Record<string, object>>
 
 const wipe = ({ db }: Fleet) => db.collection('tenants').deleteMany({})
-const adoptInto = ({ ports, db, tenants }: Fleet, dryRun = false, asleep = false) =>
-  adoption(ports, db, tenants)({ dryRun, asleep })
+const adoptInto = ({ ports, db, tenants, classes }: Fleet, dryRun = false, asleep = false) =>
+  adoption(ports, db, tenants, classes)({ dryRun, asleep })
 
 test('what was provisioned, lost and adopted is word for word what it was, without one change on Fly', async (t) => {
   const it = await fleet(t)
@@ -170,5 +170,29 @@ test('tenants that slept are adopted as suspended, or as sleeping where an opera
     [await effective('sleeper'), await effective('steady'), await effective('waking')],
     ['idle-suspended', 'running', 'running'],
   )
+  t.deepEqual(await it.mutations(), mutations)
+})
+
+test('the shipped classes are back with another image: the fleet’s own is kept, and nobody drifts', async (t) => {
+  const it = await fleet(t)
+  for (const name of ['acme', 'globex', 'hooli']) await it.add(name)
+  await it.add('own', { image: 'ghcr.io/openclaw/openclaw:own' })
+  await it.converge()
+  const mutations = await it.mutations()
+  await wipe(it)
+  const { book, classes } = it.classes
+  const shipped = await classes.read('standard')
+  if (shipped === undefined) throw new Error('the class is missing')
+  const image = 'ghcr.io/openclaw/openclaw:shipped'
+  const other = await classes.save({ ...shipped, spec: { ...shipped.spec, image }, stable: image })
+  if (other === undefined) throw new Error('the class was written by somebody else')
+  book.takeClass(other)
+
+  const drifts = async (dryRun: boolean) => (await adoptInto(it, dryRun)).adopted.map(({ drift }) => drift)
+  t.deepEqual(await drifts(true), ['none', 'none', 'none', 'none'])
+  t.is((await classes.read('standard'))?.stable, image)
+  t.deepEqual(await drifts(false), ['none', 'none', 'none', 'none'])
+  t.like(await classes.read('standard'), { stable: shipped.stable, spec: { image: shipped.stable } })
+  await it.converge()
   t.deepEqual(await it.mutations(), mutations)
 })

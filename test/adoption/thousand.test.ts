@@ -10,7 +10,7 @@ import { tenantSpec } from '../../specs/tenant.ts'
 import { gatewayInput } from '../../reconciler/wish.ts'
 import { adoption } from '../../src/adoption.ts'
 import { realClock } from '../../src/clock.ts'
-import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
+import { fleet, type Fleet } from '../helpers/living-fleet.ts'
 import { tenantWith } from '../helpers/tenants.ts'
 import { startTestApi } from '../api/fixture.ts'
 
@@ -54,7 +54,7 @@ test('a thousand machines and an empty database', async (t) => {
     names.push(...(await Promise.all(Array.from({ length: 50 }, (_, at) => populate(it, first + at)))))
   t.log(`${count} machines made after ${since()}`)
   const before = await it.mutations()
-  const rest = await startTestApi(t, () => ({ adopt: adoption(it.ports, it.db, it.tenants) }))
+  const rest = await startTestApi(t, () => ({ adopt: adoption(it.ports, it.db, it.tenants, it.classes) }))
   const answer = await rest.call('/v1/fleet/actions/adopt', { method: 'POST', timeoutMs: 60_000 })
   t.is(answer.status, 200, answer.text.slice(0, 1000))
   const { adopted, skipped, unclaimed } = answer.json() as Record<string, { name: string; drift: string }[]>

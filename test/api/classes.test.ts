@@ -85,6 +85,8 @@ test('wrong documents are refused with the path of each wrong field, and change 
     t.deepEqual([...new Set(errors.map(({ path }) => path))].sort(), [...paths].sort(), where)
   }
   t.is((await putClass(api, 'standard', 'kind: [')).status, 400)
+  t.is((await putClass(api, 'standard?dryRun=server', classDocument('standard'))).status, 400)
+  t.is((await api.call('/v1/classes/browser?dryRun=server', { method: 'DELETE' })).status, 400)
   t.is((await api.call('/v1/classes/standard', { method: 'PUT', body: '{}' })).status, 415)
   t.deepEqual(await api.stores.classes.all(), before)
 })

@@ -65,10 +65,10 @@ export async function startTestApi(
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
-    events: eventsIn(store.db),
-    insight: undefined,
     adopt: undefined,
     orphans: orphansIn(store.db),
+    events: eventsIn(store.db),
+    insight: undefined,
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {

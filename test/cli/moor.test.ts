@@ -163,9 +163,8 @@ test('why, plan, events, fleet and undelete show what the API says', async (t) =
   const answers: Record<string, object> = {
     'GET /v1/tenants/acme/why': { text: 'acme is Running.', blocking: [] },
     'GET /v1/tenants/acme/plan': {
-      decision: { kind: 'act', step: 'createVolume' },
-      steps: [{ does: 'creating the volume', target: 'kc_x_001', why: 'It has none.', destructive: false }],
-      ...{ ends: 'settled', typicalSeconds: 3, waitsFor: null },
+      steps: [{ verb: 'createVolume', target: 'kc_dev_x_001', why: 'There is none.', typicalSeconds: 3 }],
+      ends: 'settled',
     },
     'GET /v1/tenants/acme/events': { items: [event] },
     'GET /v1/events': { items: [] },
@@ -183,13 +182,33 @@ test('why, plan, events, fleet and undelete show what the API says', async (t) =
   const run = async (...args: string[]) => (await moor(args, { MOORAGE_API: url, MOORAGE_TOKEN: token })).out
   t.is(await run('why', 'acme'), 'acme is Running.\n')
   t.like(JSON.parse(await run('why', 'acme', '-o', 'json')), { blocking: [] })
-  t.is(
-    await run('plan', 'acme'),
-    '1. creating the volume kc_x_001: It has none.\nThen the tenant is as wanted.\nUsually 3 s.\n',
-  )
+  t.is(await run('plan', 'acme'), '1 step:\n  createVolume  kc_dev_x_001  (usually 3 s)  There is none.\n')
   t.regex(await run('events', 'acme'), /^LAST[^\n]*\n2026-01-01T00:00:00\.000Z +3 +acme +RegionFull +iad is full\.\n$/)
   t.is(await run('events'), 'There are no events.\n')
   t.is(await run('fleet'), 'mode: normal\ntenants: 2\n')
   t.is(await run('undelete', 'acme'), 'tenant acme is taken back\n')
   t.deepEqual([...new Set(asked)].sort(), Object.keys(answers).sort())
+})
+
+test('set, entitle, approve, restore and the fleet’s words do what their names say', async (t) => {
+  const api = await startTestApi(t)
+  await api.putJson('acme', { kind: 'Tenant', name: 'acme', labels: { plan: 'pro' }, spec: {} })
+  const env = { MOORAGE_API: api.url, MOORAGE_TOKEN: token }
+  const run = (...args: string[]) => moor(args, env)
+  t.is((await run('set', 'acme', 'paused=true', 'volume={sizeGb: 3}')).code, 0)
+  t.like(await stored(api.tenants, 'acme'), { labels: { plan: 'pro' }, spec: { paused: true, volume: { sizeGb: 3 } } })
+  const wrong = await run('set', 'acme', 'volume={sizeGb: 0}')
+  t.is(wrong.code, 1)
+  t.regex(wrong.err, /spec\.volume\.sizeGb/)
+  t.regex((await run('set', 'acme', 'paused')).err, /field=value/)
+  t.is((await run('entitle', 'acme', 'suspended', '--reason', 'past due')).out, 'tenant acme: entitlement suspended\n')
+  t.deepEqual((await stored(api.tenants, 'acme')).entitlement, { state: 'suspended', reason: 'past due' })
+  t.is((await run('entitle', 'acme', 'off')).code, 2)
+  t.regex((await run('approve', 'acme')).err, /waits for approval/)
+  t.regex((await run('restore', 'acme')).err, /no volume/)
+  t.is((await run('fleet', 'observe-only')).out, 'mode observe-only is wanted\n')
+  t.regex((await run('fleet')).out, /observe-only/)
+  t.is((await run('fleet', 'normal')).code, 0)
+  t.is((await run('fleet', 'retry')).code, 0)
+  t.is((await run('rollouts')).out, 'There are no rollouts.\n')
 })

@@ -6,7 +6,7 @@ import { OrphanSearch } from '../../reconciler/orphans/search.ts'
 import type { LedgerEntry } from '../../reconciler/guards/view.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { ownersIn } from '../../src/store/owners.ts'
-import { fleet, type Fleet } from '../helpers/sim-fleet.ts'
+import { fleet, type Fleet } from '../helpers/living-fleet.ts'
 import { image, guest } from '../sim/fixture.ts'
 
 export const strangeUid = 'zzzzzzzzzzzzzzzz'

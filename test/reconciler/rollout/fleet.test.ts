@@ -17,7 +17,7 @@ import { startProcess, storesIn, type Meter, type Process, type Stores } from '.
 import { imageWith, minuteMs, newImage, oldImage } from '../../helpers/rollouts.ts'
 import { standard, tenantWith } from '../../helpers/tenants.ts'
 
-const spec = { ...standard, image: oldImage }
+const spec = { ...standard, image: oldImage, idle: { afterMinutes: 0 } }
 const ownImage = imageWith('c')
 
 interface Fleet {

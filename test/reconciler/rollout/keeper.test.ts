@@ -13,7 +13,7 @@ import { startProcess } from '../../helpers/rollout-process.ts'
 import { imageWith, minuteMs, newImage, oldImage } from '../../helpers/rollouts.ts'
 import { standard, tenantWith } from '../../helpers/tenants.ts'
 
-const spec = { ...standard, image: oldImage }
+const spec = { ...standard, image: oldImage, idle: { afterMinutes: 0 } }
 
 /** Six tenants, one of them our own; whatever the test changes of the guards and the lease counts at once. */
 async function scene() {

@@ -50,7 +50,8 @@ test('a machine of the old image: to be updated, in use, or out of reach', (t) =
 })
 
 test('a machine of the new image: at rest, Ready, or in trouble since when it began', (t) => {
-  t.is(kindOf({ spec: { state: 'suspended' }, machine: modelMachine({ state: 'stopped' }) }), 'resting')
+  for (const effective of ['admin-suspended', 'billing-suspended', 'idle-suspended'])
+    t.is(kindOf({ status: { effective }, machine: modelMachine({ state: 'stopped' }) }), 'resting', effective)
   t.is(kindOf({ status: { conditions: isReady } }), 'ready')
   const starting = [said('Ready', 'False', 'GuestStarting')]
   t.like(judged({ status: { conditions: starting } }), { standing: { kind: 'trouble', since: now, updated: true } })

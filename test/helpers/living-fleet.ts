@@ -10,15 +10,20 @@ import { tenantSpec, type Tenant, type TenantSpec } from '../../specs/tenant.ts'
 import { Controller, type Sweep } from '../../reconciler/controller.ts'
 import { openGuards } from '../../reconciler/guards/keeper.ts'
 import type { FleetView } from '../../reconciler/guards/view.ts'
+import { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { PlatformSettings, Ports } from '../../reconciler/ports.ts'
 import { newTenant } from '../../src/api/new-tenant.ts'
+import type { AdoptionClasses } from '../../src/adoption.ts'
+import { fillBook, seedClasses } from '../../src/class-book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import { flyClient } from '../../src/fly/client.ts'
 import { flyCloud } from '../../src/fly/cloud.ts'
 import { keysFrom } from '../../src/keys.ts'
 import { activityIn } from '../../src/store/activity.ts'
+import { classesIn } from '../../src/store/classes.ts'
 import { openStore } from '../../src/store/open.ts'
+import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { world, type World } from '../sim/fixture.ts'
 import { until } from './processes.ts'
@@ -30,6 +35,7 @@ const looks = /^(?!leaseGet)(.*(Get|List|Wait|Events|Versions|Processes)|placeme
 export interface Fleet extends World {
   readonly db: Db
   readonly tenants: Tenants
+  readonly classes: AdoptionClasses
   readonly ports: Ports
   /** Moves the clock on. */
   later(ms: number): void
@@ -90,7 +96,10 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
   const settings = { ...platform, ...more }
   const client = flyClient({ baseUrl: made.sim.url, token: 'test', clock, limits: 'off' })
   const guards = openGuards()
-  const classes = readClasses()
+  const stores = { classes: classesIn(store.db), rollouts: rolloutsIn(store.db) }
+  await seedClasses(stores.classes, readClasses().values(), clock)
+  const book = new ClassBook()
+  await fillBook(book, stores)
   const ports: Ports = {
     cloud: flyCloud({ client, app: 'app', org: 'personal', naming: settings.naming, retainDays: 14, clock }),
     store: tenants,
@@ -100,7 +109,7 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
     clock,
     journal: { note: () => {}, defect: (_uid, error) => t.fail(error instanceof Error ? error.stack : String(error)) },
     settings,
-    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    classOf: (tenant) => book.classOf(tenant),
     guards: { ...guards, view: () => ({ ...guards.view(), ...shown }) },
     seen: () => [],
     term: () => 1,
@@ -109,6 +118,7 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
     ...made,
     db: store.db,
     tenants,
+    classes: { book, classes: stores.classes },
     ports,
     later: (ms) => (ahead += ms),
     guard: (view) => (shown = view),
