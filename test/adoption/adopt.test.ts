@@ -1,6 +1,7 @@
 // The database is lost and the fleet lives: every tenant comes back as it was, and nothing on Fly is touched.
 import test from 'ava'
 import { adoption } from '../../src/adoption.ts'
+import type { Tenant } from '../../specs/tenant.ts'
 import { metadataKeys } from '../../specs/names.ts'
 import { fleet, type Fleet } from '../helpers/living-fleet.ts'
 
@@ -151,7 +152,8 @@ test('tenants that slept are adopted as suspended, or as sleeping where an opera
   await it.add('waking', { idle: { afterMinutes: 30 } })
   await it.converge()
   it.later(20 * 60_000)
-  await it.converge()
+  const rests = (tenants: readonly Tenant[]) => tenants.some(({ status }) => status.machine?.state === 'suspended')
+  await it.converge([], rests)
   t.like(await it.tenants.byName('sleeper'), { status: { effective: 'idle-suspended' } })
   const mutations = await it.mutations()
   const effective = async (name: string) => (await it.tenants.byName(name))?.status.effective

@@ -42,8 +42,8 @@ export interface Fleet extends World {
   /** What the guards show from now on. */
   guard(view: Partial<FleetView>): void
   add(name: string, spec?: Partial<TenantSpec>, labels?: Record<string, string>): Promise<Tenant>
-  /** Runs a controller until every tenant is as wanted and nothing is due, then stops it. */
-  converge(sweeps?: readonly Sweep[]): Promise<void>
+  /** Runs a controller until every tenant is as wanted (and `also` holds), then stops it. */
+  converge(sweeps?: readonly Sweep[], also?: (tenants: readonly Tenant[]) => boolean): Promise<void>
   /** Calls so far that may have changed something on Fly. */
   mutations(): Promise<Readonly<Record<string, number>>>
 }
@@ -69,9 +69,12 @@ function converged({ generation, status }: Tenant): boolean {
   )
 }
 
-async function everyConverged(tenants: Tenants): Promise<true | undefined> {
+async function everyConverged(
+  tenants: Tenants,
+  also: (tenants: readonly Tenant[]) => boolean,
+): Promise<true | undefined> {
   const all = await tenants.page({ limit: 5_000 })
-  if (all.every(converged)) return true
+  if (all.every(converged) && also(all)) return true
   // A look at everything is work too: it must not keep the controller from its own.
   await delay(20 + all.length)
   return undefined
@@ -125,11 +128,11 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
       t.is(await tenants.add(tenant), 'added')
       return tenant
     },
-    converge: async (sweeps = []) => {
+    converge: async (sweeps = [], also = () => true) => {
       const controller = new Controller(ports, { workers: 16, sweeps })
       await controller.start()
       await controller.resync()
-      await until('every tenant is as wanted', 120_000, () => everyConverged(tenants))
+      await until('every tenant is as wanted', 120_000, () => everyConverged(tenants, also))
       await controller.stop()
     },
     mutations: async () => {
