@@ -55,6 +55,8 @@ export interface CarrierOptions {
   /** Answers in the tenant's place, when what it sent cannot be passed on. */
   readonly refuse: (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => void
   readonly repeated: () => void
+  /** The client has sent a piece of the body. */
+  readonly used: (exchange: Exchange) => void
   /** Takes the first try of plain requests. */
   readonly fast: FastLane
 }
@@ -138,14 +140,21 @@ export function plainReason({ statusMessage = '' }: { readonly statusMessage?: s
   return /^[ -~]*$/.test(statusMessage) ? statusMessage : ''
 }
 
-/** The body was announced with a length that was checked, or comes in chunks and is counted. */
-function limitBody(exchange: Exchange, request: IncomingMessage, upstream: ClientRequest, most: number): void {
-  if (request.headers['transfer-encoding'] === undefined) return
+/** Follows a body. It was announced with a length that was checked, or comes in chunks and is counted. */
+function followBody(
+  exchange: Exchange,
+  request: IncomingMessage,
+  upstream: ClientRequest,
+  { bodyBytes: most, used }: Pick<CarrierOptions, 'bodyBytes' | 'used'>,
+): void {
+  const chunked = request.headers['transfer-encoding'] !== undefined
+  if (!chunked && request.headers['content-length'] === undefined) return
   let seen = 0
   // The library starts to pipe in this same turn, so this listener loses it nothing.
   request.on('data', (chunk: Buffer) => {
+    used(exchange)
     seen += chunk.length
-    if (seen <= most) return
+    if (!chunked || seen <= most) return
     exchange.failure ??= new BodyTooLarge(`the body is larger than ${most} bytes`)
     abandon(upstream)
   })
@@ -218,7 +227,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
         // The library gives a chunked request up for keep-alive, against a Connection header that names Transfer-Encoding.
         // No such header gets this far.
         upstream.setHeader('connection', 'keep-alive')
-        limitBody(exchange, request, upstream, options.bodyBytes)
+        followBody(exchange, request, upstream, options)
         awaitHead(exchange, request, upstream, options, () => {
           if (!response.headersSent && !response.destroyed) refuse(exchange, request, response)
         })

@@ -40,8 +40,10 @@ export interface Exchange {
   readonly refused: string | undefined
   uid: string | undefined
   target: Target | undefined
-  /** Leaves the tenant's limits; set once they were entered. */
+  /** Leaves what the exchange has a place in: the waiting room, then the tenant's limits. */
   left: (() => void) | undefined
+  /** How many milliseconds it waited for the tenant to wake up. */
+  heldMs: number | undefined
   /** Tells a WebSocket's client that we are going away; set once it is open. */
   farewell: (() => void) | undefined
   /** The request to the tenant, once it has a connection. */
@@ -103,6 +105,7 @@ export class Road {
       uid: undefined,
       target: undefined,
       left: undefined,
+      heldMs: undefined,
       farewell: undefined,
       upstream: undefined,
       lane: undefined,
@@ -133,7 +136,7 @@ export class Road {
    */
   leave(exchange: Exchange, status: number, complete: boolean): number {
     const { clock, log, logSample } = this.#options
-    const { id, uid, host, method, upgrade, since, path, trace } = exchange
+    const { id, uid, host, method, upgrade, since, path, trace, heldMs } = exchange
     const ms = clock.now() - since
     const ordinary = complete && status < 500 && logSample < 1
     if (ordinary && clock.random() >= logSample) return ms
@@ -148,6 +151,7 @@ export class Road {
       status,
       complete,
       ms,
+      ...(heldMs === undefined ? {} : { heldMs }),
       ...traced,
     }
     log.info(fields, 'request')

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import type { Registry } from 'prom-client'
+import { Admission, type Verdict } from './admission.ts'
 import {
   createCarrier,
   cut,
@@ -14,15 +15,15 @@ import {
 } from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
 import { createFastLane } from './fast.ts'
-import { requestHeaders } from './headers.ts'
-import { TenantLimiter, type ProxyLimits } from './limits.ts'
+import { expectsBody, requestHeaders } from './headers.ts'
+import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
-import { proxyMetrics, type Record } from './metrics.ts'
-import type { ProxyLog } from './ports.ts'
+import { proxyMetrics, type Recorder } from './metrics.ts'
+import type { Activity, ProxyLog } from './ports.ts'
 import { StallGuard } from './stalled.ts'
 import { RouteTable } from './table.ts'
 import { Tally, type ProxyStats } from './tally.ts'
-import { createUpgrader, writeAnswer, type Upgrader } from './upgrade.ts'
+import { createUpgrader, watchForEnd, writeAnswer, type Upgrader } from './upgrade.ts'
 import { Upstreams, type UpstreamOptions } from './upstream.ts'
 import { Vigil } from './vigil.ts'
 
@@ -31,12 +32,8 @@ export interface GateOptions extends Omit<RoadOptions, 'lookup'>, Omit<UpstreamO
   /** How often it looks for peers that read nothing any more. */
   readonly stallMs: number
   readonly limits: ProxyLimits
+  readonly activity: Activity
   readonly metrics: Registry | undefined
-}
-
-/** A body that is announced and not yet here. */
-function expectsBody({ headers, complete }: IncomingMessage): boolean {
-  return !complete && (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0')
 }
 
 export class Gate {
@@ -48,20 +45,19 @@ export class Gate {
   readonly #upgrade: Upgrader
   readonly #stalls: StallGuard
   readonly #limits: ProxyLimits
-  readonly #limiter: TenantLimiter
+  readonly #admission: Admission
   readonly #vigil: Vigil
   /** The sockets of upgrades. */
   readonly #clients = new Map<net.Socket, Exchange>()
   readonly #tally = new Tally()
-  readonly #record: Record | undefined
+  readonly #recorder: Recorder | undefined
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs, stallMs, limits, metrics } = options
+    const { clock, log, headTimeoutMs, stallMs, limits, metrics, activity } = options
     this.#limits = limits
-    this.#record = metrics && proxyMetrics(metrics, () => this.stats())
-    this.#limiter = new TenantLimiter(limits, clock)
-    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#limiter.sweep() })
+    this.#recorder = metrics && proxyMetrics(metrics, () => this.stats())
+    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#admission.sweep() })
     const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#tally.stalled += 1) })
     const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
     this.#stalls = stalls
@@ -74,11 +70,22 @@ export class Gate {
         this.#tally.hostConflicts += 1
         log.warn({ host, holder, claimant }, 'two tenants claim one host; the first keeps it')
       },
+      changed: (uid, now, before) => this.#admission.changed(uid, now, before),
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
-    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'draining' | 'refuse'> = {
+    this.#admission = new Admission({
+      ...{ clock, limits, activity, road: this.#road },
+      woken: () => (this.#tally.wakes += 1),
+      held: (outcome, ms) => {
+        this.#tally.held(outcome)
+        this.#recorder?.held(outcome, ms)
+      },
+    })
+    const used = (exchange: Exchange) => this.#admission.used(exchange)
+    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'used' | 'draining' | 'refuse'> = {
       clock,
       headTimeoutMs,
+      used,
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
     }
@@ -94,6 +101,7 @@ export class Gate {
       upstreams,
       clock,
       headTimeoutMs,
+      used,
       refuse: (exchange, socket) => this.#refuse(exchange, this.#reasonOf(exchange), socket),
     })
   }
@@ -112,7 +120,7 @@ export class Gate {
     response.once('close', () => {
       this.#tally.inFlight -= 1
       unwatch()
-      exchange.left?.()
+      this.#admission.left(exchange)
       if (!response.writableFinished) giveUp(exchange)
       this.#leave(exchange, response.headersSent ? response.statusCode : 0, response.writableFinished)
       this.#drained?.()
@@ -128,9 +136,13 @@ export class Gate {
   }
 
   async #pass(exchange: Exchange, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const closed = this.#admit(exchange, request)
-    if (closed !== undefined) {
-      this.#send(exchange, closed, request, response)
+    const { headers } = request
+    const first = this.#admission.admit(exchange, headers)
+    const verdict =
+      first === 'hold' ? await new Promise<Verdict>((done) => this.#admission.hold(exchange, headers, done)) : first
+    if (verdict === 'gone') return
+    if (verdict !== 'go') {
+      this.#send(exchange, verdict, request, response)
       return
     }
     // The client asks before it sends the body: only a tenant that is there gets it.
@@ -155,16 +167,30 @@ export class Gate {
     const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
     socket.once('close', () => {
       unwatch()
-      exchange.left?.()
+      this.#admission.left(exchange)
       this.#clients.delete(socket)
       this.#leave(exchange, exchange.status, !socket.errored)
     })
+    const open = (verdict: Verdict) => this.#open(exchange, verdict, request, socket, head)
+    const first = this.#admission.admit(exchange, request.headers)
+    if (first !== 'hold') {
+      open(first)
+      return
+    }
+    const stop = watchForEnd(socket, () => socket.destroy())
+    this.#admission.hold(exchange, request.headers, (verdict) => {
+      stop()
+      open(verdict)
+    })
+  }
+
+  #open(exchange: Exchange, verdict: Verdict, request: IncomingMessage, socket: net.Socket, head: Buffer): void {
+    if (verdict === 'gone') return
     try {
-      const closed = this.#admit(exchange, request)
-      if (closed === undefined) {
+      if (verdict === 'go') {
         this.#prepare(exchange, request)
         this.#upgrade(exchange, request, socket, head)
-      } else this.#refuse(exchange, closed, socket)
+      } else this.#refuse(exchange, verdict, socket)
     } catch (error) {
       this.#failed(exchange, error)
       this.#refuse(exchange, this.#reasonOf(exchange), socket)
@@ -181,9 +207,10 @@ export class Gate {
   /** From now on every answer ends its connection, `ended` is told of each, and WebSockets are told that we are going. */
   drain(ended: () => void): void {
     this.#drained = ended
-    for (const [socket, { farewell }] of this.#clients) {
-      if (farewell === undefined) socket.destroy()
-      else farewell()
+    this.#admission.close()
+    for (const [socket, { farewell, paged }] of this.#clients) {
+      if (farewell !== undefined) farewell()
+      else if (!paged) socket.destroy()
     }
   }
 
@@ -206,26 +233,11 @@ export class Gate {
       tenants: this.table.size,
       ...this.#tally.now,
       openUpgrades,
+      held: this.#admission.held,
       upstreamConnections,
       dials,
       crossTenantBlocked,
     }
-  }
-
-  /** Sets where the exchange goes; otherwise says why it goes nowhere. */
-  #admit(exchange: Exchange, { headers }: IncomingMessage): Reason | undefined {
-    const resolution = this.#road.resolve(exchange)
-    if (resolution === undefined) return 'bad-request'
-    exchange.uid = resolution.tenant?.uid
-    if (resolution.kind === 'page') return resolution.reason
-    if (Number(headers['content-length'] ?? 0) > this.#limits.bodyBytes) return 'too-large'
-    const { uid } = resolution.tenant
-    const what = exchange.upgrade ? 'socket' : 'request'
-    const entered = this.#limiter.enter(uid, what)
-    if (entered !== 'entered') return entered
-    exchange.left = () => this.#limiter.leave(uid, what)
-    exchange.target = resolution.target
-    return undefined
   }
 
   /** Where the same tenant's route leads now. */
@@ -258,7 +270,7 @@ export class Gate {
 
   #leave(exchange: Exchange, status: number, complete: boolean): void {
     const ms = this.#road.leave(exchange, status, complete)
-    this.#record?.({ upgrade: exchange.upgrade, status, by: exchange.paged ? 'proxy' : 'tenant', ms })
+    this.#recorder?.ended({ upgrade: exchange.upgrade, status, by: exchange.paged ? 'proxy' : 'tenant', ms })
   }
 
   #send(exchange: Exchange, reason: Reason, request: IncomingMessage, response: ServerResponse): void {

@@ -1,6 +1,6 @@
 // What of a request's and an answer's headers passes the proxy. Pure. Hop-by-hop headers end here (RFC 9110 7.6.1), and what
 // says who the client is, is said by us alone.
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { traceIdOf, traceparentFor } from './trace.ts'
 
@@ -146,4 +146,9 @@ export function clientOf(
   const told = headers['fly-client-ip']
   const known = typeof told === 'string' && isIP(told) !== 0 ? plainAddress(told) : address
   return { address: known, proto: headers['x-forwarded-proto'] === 'http' ? 'http' : 'https' }
+}
+
+/** Whether a body is announced and not yet here. */
+export function expectsBody({ headers, complete }: Pick<IncomingMessage, 'headers' | 'complete'>): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0')
 }

@@ -22,6 +22,14 @@ export interface ProxyLimits {
   readonly failures: number
   /** How long it is left alone before one request may try again. */
   readonly restMs: number
+  /** How long a request waits for a tenant that wakes up; then 503. */
+  readonly holdMs: number
+  /** A browser gets the waiting page after this long instead. */
+  readonly pageMs: number
+  /** How many may wait for one tenant; more get 503. */
+  readonly heldPerTenant: number
+  /** How many may wait in total; more get 503. */
+  readonly held: number
 }
 
 export const defaultLimits: ProxyLimits = {
@@ -35,6 +43,10 @@ export const defaultLimits: ProxyLimits = {
   totalMs: 86_400_000,
   failures: 5,
   restMs: 5_000,
+  holdMs: 30_000,
+  pageMs: 2_000,
+  heldPerTenant: 100,
+  held: 5_000,
 }
 
 type What = 'request' | 'socket'
@@ -72,6 +84,11 @@ export class TenantLimiter {
   leave(uid: string, what: What): void {
     const use = this.#uses.get(uid)
     if (use !== undefined) use[what] -= 1
+  }
+
+  /** How many requests the tenant has in progress. */
+  requests(uid: string): number {
+    return this.#uses.get(uid)?.request ?? 0
   }
 
   /** Forgets the tenants that have nothing in use and their whole rate left. */

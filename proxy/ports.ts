@@ -1,4 +1,5 @@
-// What the proxy asks of the outside: the routes, the bridge keys, and somewhere to write its log.
+// What the proxy asks of the outside: the routes, the bridge keys, somewhere to say who is used, and somewhere to write its
+// log.
 import type { TenantRoute } from '../specs/route.ts'
 
 export interface RouteSource {
@@ -22,6 +23,16 @@ export interface RouteSink {
 export interface BridgeKeys {
   /** The 32 bytes that only this incarnation's machine and the proxy know. */
   bridgeKey(uid: string, incarnation: number): Uint8Array
+}
+
+/** Told who is used; it neither waits nor throws. */
+export interface Activity {
+  /** The tenant is used now: called for each request and each message of a user. */
+  used(uid: string): void
+  /** Somebody asks for the tenant, which sleeps. */
+  wake(uid: string): void
+  /** Whether a use of the tenant is not written yet. */
+  unwritten(uid: string): boolean
 }
 
 /** As pino has it. */

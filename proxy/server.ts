@@ -6,7 +6,7 @@ import type { Clock } from '../specs/clock.ts'
 import { Gate } from './gate.ts'
 import { defaultLimits, type ProxyLimits } from './limits.ts'
 import { listener } from './listener.ts'
-import type { BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
+import type { Activity, BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
 import type { ProxyStats } from './tally.ts'
 
 export interface ProxyOptions {
@@ -16,6 +16,8 @@ export interface ProxyOptions {
   readonly keys: BridgeKeys
   readonly clock: Clock
   readonly log: ProxyLog
+  /** Hears who is used and who is to wake up; nobody by default. */
+  readonly activity?: Activity
   /** When a client may ask again while a tenant is being set up; 5 by default. */
   readonly retryAfterSeconds?: number
   /** Who connects: clients themselves (default), or Fly's proxy, whose word on the client's address is then taken. */
@@ -78,6 +80,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     idleMs: options.idleMs ?? 30_000,
     stallMs: options.stallMs ?? 120_000,
     limits,
+    activity: options.activity ?? { used: () => undefined, wake: () => undefined, unwritten: () => false },
     logSample: options.logSample ?? 1,
     metrics: options.metrics,
   })

@@ -1,5 +1,6 @@
 // What the proxy counts about itself since its start, for `stats()` and for Prometheus.
 import type { Reason } from './pages.ts'
+import type { Outcome } from './waiting.ts'
 
 export interface ProxyStats {
   readonly tenants: number
@@ -13,6 +14,12 @@ export interface ProxyStats {
   /** WebSockets open or being opened. */
   readonly openUpgrades: number
   readonly upstreamConnections: number
+  /** Requests and upgrades that wait for a tenant to wake up. */
+  readonly held: number
+  /** How often a tenant was asked to wake up. */
+  readonly wakes: number
+  /** Waits that ended, by how. */
+  readonly holds: Readonly<Partial<Record<Outcome, number>>>
   /** Connections opened to machines since the start, each with its proof. */
   readonly dials: number
   /** Requests sent again because a kept connection had been closed, or none could be had. */
@@ -27,6 +34,9 @@ export interface ProxyStats {
   readonly pages: Readonly<Partial<Record<Reason, number>>>
 }
 
+/** What others count. */
+type Others = 'tenants' | 'openUpgrades' | 'upstreamConnections' | 'held' | 'dials' | 'crossTenantBlocked'
+
 export class Tally {
   requests = 0
   upgrades = 0
@@ -35,14 +45,20 @@ export class Tally {
   repeated = 0
   stalled = 0
   hostConflicts = 0
+  wakes = 0
+  readonly #holds = new Map<Outcome, number>()
   readonly #pages = new Map<Reason, number>()
 
   page(reason: Reason): void {
     this.#pages.set(reason, (this.#pages.get(reason) ?? 0) + 1)
   }
 
-  get now(): Omit<ProxyStats, 'tenants' | 'openUpgrades' | 'upstreamConnections' | 'dials' | 'crossTenantBlocked'> {
-    const { requests, upgrades, fast, inFlight, repeated, stalled, hostConflicts } = this
+  held(outcome: Outcome): void {
+    this.#holds.set(outcome, (this.#holds.get(outcome) ?? 0) + 1)
+  }
+
+  get now(): Omit<ProxyStats, Others> {
+    const { requests, upgrades, fast, inFlight, repeated, stalled, hostConflicts, wakes } = this
     return {
       requests,
       upgrades,
@@ -51,6 +67,8 @@ export class Tally {
       repeated,
       stalled,
       hostConflicts,
+      wakes,
+      holds: Object.fromEntries(this.#holds),
       pages: Object.fromEntries(this.#pages),
     }
   }

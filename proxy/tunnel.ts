@@ -35,13 +35,25 @@ function follow(client: net.Socket, upstream: net.Socket): () => void {
   }
 }
 
+/** Tells when the client sends a piece of a message: no ping, no pong, no goodbye. */
+function listen(client: net.Socket, said: () => void): void {
+  const frames = new FrameTracker()
+  // After the library: before, the listener would take what the client sent early.
+  process.nextTick(() =>
+    client.on('data', (chunk: Buffer) => {
+      if (frames.feed(chunk)) said()
+    }),
+  )
+}
+
 /**
  * Ties two sockets together. An orderly end passes through, and what was written still arrives; a peer that then neither
  * reads nor ends is cut off. Any other end passes through as a reset. Copying the bytes is not done here.
  *
+ * @param said told when the client sends a piece of a message
  * @returns says goodbye to the client
  */
-export function tie(client: net.Socket, upstream: net.Socket, clock: Clock): () => void {
+export function tie(client: net.Socket, upstream: net.Socket, clock: Clock, said: () => void): () => void {
   let cancel: (() => void) | undefined
   const destroy = () => {
     client.destroy()
@@ -64,6 +76,7 @@ export function tie(client: net.Socket, upstream: net.Socket, clock: Clock): () 
   join(upstream, client)
   // After the library, which sets the kernel's two hours.
   process.nextTick(() => [client, upstream].forEach((socket) => socket.setKeepAlive(true, keepAliveMs)))
+  listen(client, said)
   if (client.destroyed) upstream.destroy()
   return follow(client, upstream)
 }

@@ -25,6 +25,7 @@ import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
+import { activityIn } from './store/activity.ts'
 import { fleetIn } from './store/fleet.ts'
 import { eventsIn } from './store/events.ts'
 import { classesIn } from './store/classes.ts'
@@ -160,7 +161,9 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
-    ? await startProxyRole({ config, keys, log }, () => Promise.resolve({ tenants, close: () => Promise.resolve() }))
+    ? await startProxyRole({ config, keys, log, activity: activityIn(store.db) }, () =>
+        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+      )
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 

@@ -22,6 +22,7 @@ const statuses: Record<Reason, number> = {
   resting: 503,
   busy: 503,
   'too-many-requests': 429,
+  crowded: 503,
   'too-large': 413,
   'bad-request': 400,
   'request-timeout': 408,
@@ -61,10 +62,11 @@ test('problem details say what RFC 9457 wants', (t) => {
 
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
-    const soon = { provisioning: '5', asleep: '5', waking: '5', resting: '5' }
+    const soon = { provisioning: '5', asleep: '5', waking: '5', crowded: '5', resting: '5' }
     const wanted = { ...soon, failed: '30', busy: '1', 'too-many-requests': '1' }[reason as string]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
-    t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), reason === 'provisioning', reason)
+    const comesUp = ['provisioning', 'asleep', 'waking', 'crowded'].includes(reason)
+    t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), comesUp, reason)
   }
   t.true(ask('provisioning', browser).body.includes('<meta http-equiv="refresh" content="5">'))
 })

@@ -17,6 +17,7 @@ function watched(...tenants: TenantRoute[]) {
     opened: ({ uid, machine }) => events.push(`opened ${uid} ${machine}`),
     retired: ({ uid, machine }) => events.push(`retired ${uid} ${machine}`),
     contested: (host, holder, claimant) => events.push(`${claimant} wants ${holder}'s ${host}`),
+    changed: () => undefined,
   })
   table.reset(tenants)
   return { table, events, uidAt: (host: string) => table.lookup(host)?.tenant.uid }

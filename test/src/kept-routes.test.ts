@@ -51,7 +51,7 @@ function stage(t: ExecutionContext) {
   const log = { info: say, warn: say, error: say }
   /** Follows a source into a table of its own, as a started proxy does. */
   const follow = (source: RouteSource) => {
-    const table = new RouteTable({ opened: () => {}, retired: () => {}, contested: () => {} })
+    const table = new RouteTable({ opened: () => {}, retired: () => {}, contested: () => {}, changed: () => {} })
     const where = (name: string) => table.lookup(`${name}.localhost`)?.tenant.route
     return { table, where, following: source.follow(table) }
   }
