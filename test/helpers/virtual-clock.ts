@@ -70,6 +70,11 @@ export class VirtualClock implements Clock {
     this.#now = end
   }
 
+  /** Moves time on by `ms` while nothing runs, as a machine sleeps: what was due on the way is due now. */
+  leap(ms: number): void {
+    this.#now += ms
+  }
+
   /** Moves time on in steps until `promise` settles; for code that waits on the clock behind a socket. */
   async until<Value>(promise: Promise<Value>, stepMs = 50, limitMs = 3_600_000): Promise<Value> {
     const settled = new Set<Promise<Value>>()

@@ -1,0 +1,70 @@
+// What the controller did, as the lines that a scenario expects: a step that went through by its name, one that failed with
+// its reason, and the word for standing still.
+import type { Guards, Journal, JournalEntry } from '../../../reconciler/ports.ts'
+import type { Fault } from '../../../specs/faults.ts'
+
+export interface TraceLine {
+  readonly tenant: string
+  readonly text: string
+}
+
+export interface Recorder extends Journal {
+  readonly lines: readonly TraceLine[]
+  /** Steps begun, as `tenant step`. */
+  readonly begun: readonly string[]
+  readonly defects: readonly unknown[]
+  /** Guards that tell the recorder of each fault: the journal's entry has its sentence only. */
+  over(guards: Guards): Guards
+}
+
+function lineOf({ kind, what }: JournalEntry, fault: Fault | undefined): string | undefined {
+  switch (kind) {
+    case 'done':
+      return what
+    case 'failed':
+      return `${what} ✗ ${fault?.rule.reason ?? '?'}`
+    case 'stalled':
+      return `stalled: ${what}`
+    case 'step':
+    case 'wait':
+    case 'settled':
+      return undefined
+  }
+}
+
+export function recorder(): Recorder {
+  const lines: TraceLine[] = []
+  const begun: string[] = []
+  const defects: unknown[] = []
+  const faults = new Map<string, Fault>()
+  return {
+    lines,
+    begun,
+    defects,
+    note: (entry) => {
+      if (entry.kind === 'step') begun.push(`${entry.tenant} ${entry.what}`)
+      const text = lineOf(entry, faults.get(entry.uid))
+      if (text !== undefined) lines.push({ tenant: entry.tenant, text })
+    },
+    defect: (_uid, error) => void defects.push(error),
+    over: (guards) => ({
+      ...guards,
+      ended: (tenant, step, fault) => {
+        if (fault !== undefined) faults.set(tenant.uid, fault)
+        guards.ended(tenant, step, fault)
+      },
+    }),
+  }
+}
+
+/** The lines from `since` on; the same one again and again is one line with a count, and several tenants are told apart. */
+export function traceOf(all: readonly TraceLine[], since: number, many: boolean): string[] {
+  const told: { text: string; times: number }[] = []
+  for (const { tenant, text } of all.slice(since)) {
+    const line = many ? `${tenant}: ${text}` : text
+    const last = told.at(-1)
+    if (last?.text === line) last.times += 1
+    else told.push({ text: line, times: 1 })
+  }
+  return told.map(({ text, times }) => (times === 1 ? text : `${text} ×${times}`))
+}

@@ -1,0 +1,233 @@
+// The stage of a scenario: the simulated Fly behind HTTP, the real client, cloud adapter, store, REST API and controller, on
+// one virtual clock. Only the inside of machines is made up (guests.ts).
+import { rm } from 'node:fs/promises'
+import { Controller } from '../../../reconciler/controller.ts'
+import { FleetMemory } from '../../../reconciler/fleet-memory.ts'
+import { openGuards } from '../../../reconciler/guards/keeper.ts'
+import type { PlatformSettings, Ports } from '../../../reconciler/ports.ts'
+import { startApi } from '../../../src/api/server.ts'
+import { readClasses } from '../../../src/classes.ts'
+import { readConfig } from '../../../src/config.ts'
+import { flyClient } from '../../../src/fly/client.ts'
+import { flyCloud } from '../../../src/fly/cloud.ts'
+import { keysFrom } from '../../../src/keys.ts'
+import { platformSettings } from '../../../src/reconciler.ts'
+import { startSim } from '../../../src/sim/server.ts'
+import type { Tenants } from '../../../src/store/tenants.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+import { scenarioGuests, type ScenarioGuests } from './guests.ts'
+import { recorder, type Recorder } from './journal.ts'
+import { newFolder, type Database } from './database.ts'
+import { Stillness } from './stillness.ts'
+import { watchedTenants } from './store.ts'
+
+export const app = 'moorage-test'
+const adminToken = 'scenario-admin-token'
+
+export interface Reply {
+  readonly status: number
+  readonly body: unknown
+}
+
+export interface Stage {
+  readonly clock: VirtualClock
+  readonly tenants: Tenants
+  readonly guests: ScenarioGuests
+  readonly recorder: Recorder
+  /** How often each tenant was looked at, by uid. */
+  readonly looks: ReadonlyMap<string, number>
+  /** One call of the simulated Fly, below its root. */
+  fly(method: string, path: string, body?: unknown): Promise<Reply>
+  /** One call of the REST API, as its admin. */
+  api(method: string, path: string, body?: unknown): Promise<Reply>
+  /** Lets time pass until `done` holds where everything is still; false when it does not within `limitMs`. */
+  until(done: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean>
+  /** Time goes on while nobody looks: what was due on the way happens once, late. */
+  leap(ms: number): Promise<void>
+  /** A controller that is killed and one that takes over. */
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface StageOptions {
+  readonly database: Database
+  /** Fixes every draw. */
+  readonly seed: number
+  /** Is the Fly app there from the start? */
+  readonly withApp: boolean
+  readonly resyncEveryMs: number
+  readonly settings: Partial<PlatformSettings>
+  readonly log: (sentence: string) => void
+}
+
+async function call(url: string, method: string, token: string, body: unknown): Promise<Reply> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
+}
+
+/** The settings of a production process, at Fly's own pace. */
+function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
+  const config = readConfig({
+    MOORAGE_ENV: 'test',
+    MOORAGE_DOMAIN: 'moorage.test',
+    MOORAGE_PUBLIC_ORIGIN: 'https://moorage.test',
+    MOORAGE_SIM_SCALE: '1',
+  })
+  return { ...platformSettings({ config, proxyPort: undefined }), ...more }
+}
+
+async function openSim(options: StageOptions, clock: VirtualClock, guests: ScenarioGuests) {
+  const folder = await newFolder()
+  const parts = { folder, port: 0, scale: 1, seed: 1, clock, guests: guests.host, log: options.log }
+  const sim = await startSim({ ...parts, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
+  const close = async () => {
+    await sim.close()
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+  return { url: sim.url, close }
+}
+
+interface Cast {
+  readonly clock: VirtualClock
+  readonly stillness: Stillness
+  readonly tenants: Tenants
+  readonly guests: ScenarioGuests
+  readonly recorder: Recorder
+  readonly flyUrl: string
+  readonly looks: Map<string, number>
+  readonly settings: PlatformSettings
+}
+
+async function portsOf(cast: Cast, fleet: FleetMemory): Promise<Ports> {
+  const { clock, stillness, tenants, looks, settings } = cast
+  const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
+  const classes = readClasses()
+  const client = flyClient({ baseUrl: cast.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
+  return {
+    cloud: flyCloud({ client, app, org: 'personal', naming: settings.naming, clock }),
+    store: {
+      ...tenants,
+      get: (uid) => {
+        looks.set(uid, (looks.get(uid) ?? 0) + 1)
+        return tenants.get(uid)
+      },
+    },
+    probe: cast.guests.probe,
+    secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
+    clock,
+    journal: cast.recorder,
+    settings,
+    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    guards: cast.recorder.over(openGuards()),
+    seen: (uid) => fleet.idsOf(uid),
+    term: () => 1,
+  }
+}
+
+interface Crew {
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A controller and its resync; a second one takes over from it on `restart`. */
+async function startCrew(cast: Cast, resyncEveryMs: number): Promise<Crew> {
+  const { clock, recorder: journal } = cast
+  const begin = async () => {
+    const fleet = new FleetMemory()
+    const controller = new Controller(await portsOf(cast, fleet), {
+      workers: 32,
+      sweeps: [(reading) => fleet.take(reading)],
+    })
+    await controller.start()
+    return controller
+  }
+  let controller = await begin()
+  let cancel = (): void => undefined
+  const tick = (): void => {
+    cancel = clock.after(resyncEveryMs, tick)
+    controller.resync().catch((error: unknown) => journal.defect('*', error))
+  }
+  tick()
+  return {
+    restart: async () => {
+      await controller.stop()
+      controller = await begin()
+    },
+    close: async () => {
+      cancel()
+      await controller.stop()
+    },
+  }
+}
+
+/** Goes from timer to timer, and lets everything come to rest in between. */
+async function passTime(
+  { clock, stillness }: Pick<Cast, 'clock' | 'stillness'>,
+  done: () => boolean | Promise<boolean>,
+  limitMs: number,
+): Promise<boolean> {
+  const end = clock.now() + limitMs
+  for (;;) {
+    await stillness.still()
+    if (await done()) return true
+    const next = clock.next
+    if (next === undefined || next > end) {
+      await clock.advance(end - clock.now())
+      return done()
+    }
+    await clock.advance(next - clock.now())
+  }
+}
+
+/** Brings everything up; `close` takes it down again. */
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const clock = new VirtualClock(options.seed)
+  const stillness = new Stillness()
+  const uninstall = stillness.install()
+  const guests = scenarioGuests(clock)
+  const sim = await openSim(options, clock, guests)
+  stillness.hold(sim.url)
+  const tenants = watchedTenants(options.database.tenants, options.database.feed, stillness)
+  const settings = settingsOf(options.settings)
+  const looks = new Map<string, number>()
+  const cast = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, looks, settings }
+  const api = await startApi({
+    ...{ host: '127.0.0.1', port: 0, tenants, classes: readClasses(), policy: settings, adminToken, clock },
+    log: { info: () => {}, warn: () => {}, error: (_fields, message) => options.log(message) },
+    jwks: () => ({ keys: [] }),
+    ready: () => Promise.resolve({ ok: true, checks: {} }),
+    wake: () => {},
+    preview: undefined,
+  })
+  const until: Stage['until'] = (done, limitMs) => passTime(cast, done, limitMs)
+  /** For what may itself wait for time to pass. */
+  const settle = async <T>(work: Promise<T>): Promise<T> => {
+    let over = false
+    const end = (): unknown => (over = true)
+    work.then(end, end)
+    if (!(await until(() => over, 3_600_000))) throw new Error('not over within an hour of virtual time')
+    return work
+  }
+  const crew = await settle(startCrew(cast, options.resyncEveryMs))
+  return {
+    ...cast,
+    fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
+    api: (method, path, body) => settle(call(`${api.url}${path}`, method, adminToken, body)),
+    until,
+    leap: async (ms) => {
+      await stillness.still()
+      clock.leap(ms)
+      await until(() => true, 0)
+    },
+    restart: () => settle(crew.restart()),
+    close: async () => {
+      await settle(crew.close())
+      await api.close()
+      await sim.close()
+      uninstall()
+      await options.database.empty()
+    },
+  }
+}

@@ -1,0 +1,130 @@
+// Tells when nothing in this process moves by itself any more, so that only the virtual clock can bring it on. That makes
+// real sockets, a real database driver and virtual time one world with one order of events, without a sleep.
+import diagnostics from 'node:diagnostics_channel'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as realDelay } from 'node:timers/promises'
+
+interface Started {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** So many turns of the event loop without work, one after the other, are stillness. */
+const calmTurns = 3
+/** After so many turns of waiting a thread or a disk is slow: the processor is left to it. */
+const patientAfter = 100
+const giveUpMs = 30_000
+
+const bodiless = new Set([101, 204, 205, 304])
+
+/** Files at work: the simulator's folders, the guests' files. */
+const fileWork = /^(?:FSReq|CloseReq)/
+
+/**
+ * Counts what is under way. Requests to the ports in `held` may wait on the virtual clock inside their server; every other
+ * request, and whatever `busy` was given, is real work that ends by itself.
+ */
+export class Stillness {
+  readonly #held = new Set<number>()
+  readonly #inside = new Set<IncomingMessage>()
+  readonly #fetch = globalThis.fetch
+  #fetches = 0
+  #work = 0
+  #events = 0
+  #lane: Promise<unknown> = Promise.resolve()
+  #arrived = (): void => undefined
+
+  /** From now on `fetch` is watched; the answer ends that. */
+  install(): () => void {
+    const started = (message: unknown): void => this.#began(message as Started)
+    diagnostics.subscribe('http.server.request.start', started)
+    globalThis.fetch = (input, init) => this.#carry(input, init)
+    return () => {
+      diagnostics.unsubscribe('http.server.request.start', started)
+      globalThis.fetch = this.#fetch
+    }
+  }
+
+  /** Requests to this server may wait on the virtual clock. */
+  hold(url: string): void {
+    this.#held.add(Number(new URL(url).port))
+  }
+
+  /** Counts a piece of real work until it is done. */
+  async busy<T>(work: Promise<T>): Promise<T> {
+    this.#work += 1
+    try {
+      return await work
+    } finally {
+      this.#work -= 1
+    }
+  }
+
+  /** So many events are still to be delivered (negative: have been). */
+  events(more: number): void {
+    this.#events = Math.max(0, this.#events + more)
+  }
+
+  /** Nobody listens any more. */
+  noEvents(): void {
+    this.#events = 0
+  }
+
+  /** Resolves when nothing moves but by the virtual clock. */
+  async still(): Promise<void> {
+    const began = performance.now()
+    for (let calm = 0, turns = 0; calm < calmTurns; turns += 1) {
+      await (turns < patientAfter ? turn() : realDelay(1))
+      calm = this.#isStill() ? calm + 1 : 0
+      if (performance.now() - began > giveUpMs) throw new Error(`nothing comes to rest: ${this.#account()}`)
+    }
+  }
+
+  #isStill(): boolean {
+    if (this.#work > 0 || this.#events > 0 || this.#fetches !== this.#inside.size) return false
+    for (const request of this.#inside) if (!request.complete) return false
+    return !process.getActiveResourcesInfo().some((resource) => fileWork.test(resource))
+  }
+
+  #account(): string {
+    const inside = [...this.#inside].map(({ method = '', url = '' }) => `${method} ${url}`)
+    return `${this.#fetches} requests, of them at the simulator [${inside.join(', ')}], ${this.#work} calls of the store, ${this.#events} events`
+  }
+
+  #began({ request, response }: Started): void {
+    this.#arrived()
+    if (!this.#held.has(request.socket.localPort ?? 0)) return
+    this.#inside.add(request)
+    response.once('close', () => this.#inside.delete(request))
+  }
+
+  /** Requests set out one after the other, so that they arrive in the order in which they were made. */
+  async #inTurn(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
+    const before = this.#lane
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#lane = promise
+    await before
+    const arrived = (): void => resolve(undefined)
+    this.#arrived = arrived
+    const answer = this.#fetch(input, init)
+    answer.then(arrived, arrived)
+    return answer
+  }
+
+  async #carry(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
+    this.#fetches += 1
+    try {
+      const { status, headers, ...answer } = await this.#whole(input, init)
+      return new Response(bodiless.has(status) ? null : answer.body, { status, headers })
+    } finally {
+      this.#fetches -= 1
+    }
+  }
+
+  async #whole(input: Parameters<typeof fetch>[0], init: RequestInit | undefined) {
+    const response = await this.#inTurn(input, init)
+    return { status: response.status, headers: response.headers, body: await response.arrayBuffer() }
+  }
+}
