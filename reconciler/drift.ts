@@ -1,19 +1,71 @@
-// Drift: how a live machine differs from the wish, and what mending it costs. Pure.
+// Drift: how a live machine differs from the wish, what mending it costs, and when that is done. Pure.
+import type { Instant } from '../specs/clock.ts'
 import { metadataKeys } from '../specs/names.ts'
-import type { Wish } from './decision.ts'
-import type { ObservedMachine } from './observed.ts'
+import type { DriftRecord } from '../specs/tenant.ts'
+import type { Decision, PlanInput, Wish } from './decision.ts'
+import type { ObservedMachine, ObservedVolume } from './observed.ts'
+import { act, stall } from './verdicts.ts'
+import type { World } from './world.ts'
 
 /** `metadata` is mended in place; `restart` needs an update, which restarts a running machine. */
 export type Drift = 'none' | 'metadata' | 'restart'
 
+/** A machine that still differs after so many updates to one wish is not updated again: something works against us. */
+const mostUpdates = 3
+
 /**
  * What the machine's metadata says it was made from is compared first, then what it really runs. A hash of another
- * version says nothing: then the content alone decides, so that a new controller never restarts the fleet.
+ * version says nothing: then the content alone decides, so that a new controller never restarts the fleet. Fields that
+ * are not ours count for nothing.
  */
 export function driftOf({ metadata, contentHash }: ObservedMachine, wish: Wish): Drift {
   const sameVersion = metadata[metadataKeys.hashVersion] === wish.metadata[metadataKeys.hashVersion]
-  const sameWish = metadata[metadataKeys.specHash] === wish.specHash
-  if (contentHash !== wish.contentHash || (sameVersion && !sameWish)) return 'restart'
+  const made = metadata[metadataKeys.specHash]
+  // Metadata that somebody took away is no reason to restart a machine whose content is as wanted.
+  const otherWish = sameVersion && made !== undefined && made !== wish.specHash
+  if (contentHash !== wish.contentHash || otherWish) return 'restart'
   const stale = Object.entries(wish.metadata).some(([key, value]) => metadata[key] !== value)
   return stale ? 'metadata' : 'none'
+}
+
+/** The record of a machine that needs an update; it begins anew with each wish. */
+export function driftAfter({ tenant, wish, now }: PlanInput, { machine }: World): DriftRecord | undefined {
+  const { drift } = tenant.status
+  if (machine === undefined || !machine.hostOk || wish.resolved === undefined) return drift
+  if (driftOf(machine, wish) !== 'restart') return undefined
+  return drift?.specHash === wish.specHash ? drift : { specHash: wish.specHash, since: now, updates: 0 }
+}
+
+/** Somebody may be using the machine: its road is open, or its gateway answers. */
+function inUse({ tenant, observed }: PlanInput): boolean {
+  return tenant.status.route.kind === 'forward' || observed.guest.kind === 'ready'
+}
+
+/** Until when an update of this machine waits for its next stop; undefined when it need not wait. */
+export function deferredUntil(input: PlanInput, { state }: ObservedMachine): Instant | undefined {
+  const { tenant, now, settings } = input
+  if (state !== 'started' || tenant.spec.update === 'immediate' || !inUse(input)) return undefined
+  const until = (tenant.status.drift?.since ?? now) + settings.deferMs
+  return now < until ? until : undefined
+}
+
+/** Brings the machine to the wish; `launch` says whether it is to run afterwards. */
+export function update(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume, launch: boolean): Decision {
+  const { drift } = input.tenant.status
+  const { id, version, incarnation } = machine
+  if (drift?.specHash === input.wish.specHash && drift.updates >= mostUpdates)
+    return stall(
+      input,
+      'DriftPersists',
+      `Machine ${id} was updated ${drift.updates} times and still differs from what is wanted; somebody else may be changing it. Look at its differences, then retry.`,
+    )
+  return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id, launch })
+}
+
+/** Writes the metadata that should be there, where only that differs. */
+export function restamp(input: PlanInput, machine: ObservedMachine): Decision | undefined {
+  if (driftOf(machine, input.wish) !== 'metadata') return undefined
+  const { id, version, incarnation } = machine
+  const metadata = { ...input.wish.metadata, [metadataKeys.incarnation]: String(incarnation) }
+  return act({ kind: 'stampMachine', id, version, metadata })
 }

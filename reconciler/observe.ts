@@ -3,27 +3,29 @@ import type { Tenant } from '../specs/tenant.ts'
 import type { Wish } from './decision.ts'
 import type { CertificateState, Observed, ObservedGuest, ObservedMachine, ObservedVolume } from './observed.ts'
 import type { Ports } from './ports.ts'
+import { restorePending } from './restore.ts'
 
-/** The recorded volume and, where the machine mounts another one (Fly moves machines between hosts), that one too. */
+/**
+ * The recorded volume, where the machine mounts another one (Fly moves machines between hosts) that one too, and what an
+ * unresolved create may have made.
+ */
 async function volumes(
   { cloud }: Ports,
   { status }: Tenant,
   found: readonly ObservedMachine[],
 ): Promise<readonly ObservedVolume[]> {
-  if (status.volume !== undefined) {
-    const mounted = found.find(({ id }) => id === status.machine?.id)?.mount
-    const ids = new Set([status.volume.id, ...(mounted === undefined ? [] : [mounted])])
-    const read = await Promise.all([...ids].map((id) => cloud.volume(id)))
-    return read.filter((volume) => volume !== undefined)
-  }
-  return status.intent?.kind === 'createVolume' ? cloud.volumesNamed(status.intent.name) : []
+  const mounted = found.find(({ id }) => id === status.machine?.id)?.mount
+  const known = status.volume === undefined ? [] : [status.volume.id, mounted]
+  const ids = new Set(known.filter((id) => id !== undefined))
+  const read = await Promise.all([...ids].map((id) => cloud.volume(id)))
+  const named = status.intent?.kind === 'createVolume' ? await cloud.volumesNamed(status.intent.name) : []
+  return [...read.filter((volume) => volume !== undefined), ...named.filter(({ id }) => !ids.has(id))]
 }
 
-/** Machines that are not the recorded one, by id: those given up earlier, and those that the fleet's list showed. */
+/** Machines that the fleet's list showed beside the recorded one, read by id. */
 async function strays({ cloud, seen }: Ports, { uid, status }: Tenant): Promise<readonly ObservedMachine[]> {
-  const ids = new Set([...(status.fenced ?? []), ...seen(uid)])
-  if (status.machine !== undefined) ids.delete(status.machine.id)
-  const found = await Promise.all([...ids].map((id) => cloud.machine(id)))
+  const others = seen(uid).filter((id) => id !== status.machine?.id)
+  const found = await Promise.all(others.map((id) => cloud.machine(id)))
   return found.filter((machine) => machine !== undefined)
 }
 
@@ -39,19 +41,25 @@ async function machines(ports: Ports, tenant: Tenant): Promise<readonly Observed
   return mayExist ? cloud.machinesOf(uid) : []
 }
 
-async function certificates({ cloud }: Ports, wish: Wish): Promise<Record<string, CertificateState>> {
-  const states: Record<string, CertificateState> = {}
-  if (wish.effective !== 'running' && wish.effective !== 'deleted') return states
+/** The wanted certificates and those that the tenant had before. */
+async function certificates(
+  { cloud }: Ports,
+  { status }: Tenant,
+  wish: Wish,
+): Promise<Record<string, CertificateState>> {
+  if (wish.effective !== 'running' && wish.effective !== 'deleted') return {}
   const asked = wish.certificates.filter(({ shared }) => wish.effective === 'running' || !shared)
-  for (const { host } of asked) states[host] = await cloud.certificate(host)
-  return states
+  const hosts = new Set([...asked.map(({ host }) => host), ...(status.certificates ?? [])])
+  const states = await Promise.all([...hosts].map(async (host) => [host, await cloud.certificate(host)] as const))
+  return Object.fromEntries(states)
 }
 
-/** What a deletion needs to know besides: the volume's snapshots, and who else names the volume. */
-async function farewell({ cloud, store }: Ports, { uid, status }: Tenant, wish: Wish) {
-  if (wish.effective !== 'deleted' || status.volume === undefined) return {}
-  const { id } = status.volume
-  const [snapshots, claims] = await Promise.all([cloud.snapshots(id), store.claimsOf(id, uid)])
+/** What deletions and restores need to know besides: the volume's snapshots, and who else names the volume. */
+async function history({ cloud, store }: Ports, tenant: Tenant, wish: Wish) {
+  const { volume } = tenant.status
+  if (volume === undefined) return {}
+  if (wish.effective !== 'deleted') return restorePending(tenant) ? { snapshots: await cloud.snapshots(volume.id) } : {}
+  const [snapshots, claims] = await Promise.all([cloud.snapshots(volume.id), store.claimsOf(volume.id, tenant.uid)])
   return { snapshots, claims }
 }
 
@@ -67,13 +75,12 @@ export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
   const foundMachines = await machines(ports, tenant)
   const foundVolumes = await volumes(ports, tenant, foundMachines)
-  const provisioned = foundMachines.length > 0 || wish.effective === 'deleted'
   return {
     app: 'present',
     volumes: foundVolumes,
     machines: foundMachines,
-    certificates: provisioned ? await certificates(ports, wish) : {},
+    certificates: await certificates(ports, tenant, wish),
     guest: await guest(ports, wish, foundMachines),
-    ...(await farewell(ports, tenant, wish)),
+    ...(await history(ports, tenant, wish)),
   }
 }

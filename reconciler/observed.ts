@@ -102,7 +102,7 @@ export interface Observed {
   readonly machines: readonly ObservedMachine[]
   readonly certificates: Readonly<Record<string, CertificateState>>
   readonly guest: ObservedGuest
-  /** Of the tenant's volume, newest first; read during a deletion only. */
+  /** Of the tenant's volume, newest first; read for a deletion or a restore only. */
   readonly snapshots?: readonly ObservedSnapshot[] | undefined
   /** Other tenants whose record names the same volume; read before a purge only. */
   readonly claims?: readonly string[] | undefined

@@ -1,19 +1,27 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
 import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
 import { act, poll, stall } from './verdicts.ts'
 import { surveyWorld, type World } from './world.ts'
 
-/** A machine of an earlier incarnation that came back holds no claim: it goes, whatever is wanted. */
-function strayFinding(input: PlanInput, { strays }: World): Decision | undefined {
+/** A machine that is not the tenant's any more holds no claim: it goes, whatever is wanted. */
+function strayFinding(input: PlanInput, { machine, strays }: World): Decision | undefined {
   const [stray] = strays
   if (stray === undefined) return undefined
-  return stray.state === 'destroying'
-    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${stray.id}, is being destroyed.`)
-    : act({ kind: 'destroyMachine', id: stray.id, region: stray.region, why: 'stray' })
+  const { id, region, state, incarnation } = stray
+  if (incarnation === machine?.incarnation)
+    return stall(
+      input,
+      'IdentityConflict',
+      `Machines ${machine.id} and ${id} both claim to be incarnation ${incarnation} of this tenant, which Fly's unique names should not allow. Nothing is destroyed: look at both and destroy the wrong one.`,
+    )
+  return state === 'destroying'
+    ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${id}, is being destroyed.`)
+    : act({ kind: 'destroyMachine', id, region, why: 'stray' })
 }
 
 function wanted(input: PlanInput, world: World): Decision {
@@ -23,9 +31,9 @@ function wanted(input: PlanInput, world: World): Decision {
     case 'billing-suspended':
     case 'admin-suspended':
     case 'idle-suspended':
-      return planSuspended(input, world)
+      return planRestore(input, world) ?? planSuspended(input, world)
     case 'running':
-      return planRunning(input, world)
+      return planRestore(input, world) ?? planRunning(input, world)
     case 'pool-warm':
       return stall(input, 'PoolNotBuilt', 'Warm pool members are not provisioned by this version.')
   }
@@ -46,5 +54,12 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  return held(strayFinding(input, world) ?? wanted(input, world), input.tenant.status.retry, input)
+  const permitted = (decision: Decision) => held(decision, input.tenant.status.retry, input)
+  const stray = strayFinding(input, world)
+  if (stray !== undefined) {
+    const verdict = permitted(stray)
+    // A stray that cannot be removed now keeps nobody from the tenant itself, unless it is not known which is which.
+    if (verdict.kind === 'act' || verdict.kind === 'stalled' || world.machine === undefined) return verdict
+  }
+  return permitted(wanted(input, world))
 }

@@ -97,7 +97,7 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
-  await save(ports, tenant, statusDone(tenant.status, step, result))
+  await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))
   return { at: ports.clock.now() }
 }
 

@@ -1,10 +1,13 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
+import { crashAfter, startableAt } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
-import { driftOf } from './drift.ts'
-import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
-import { act, busy, poll, settle, stall } from './verdicts.ts'
+import { deferredUntil, driftOf, restamp, update } from './drift.ts'
+import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
+import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
+import { busy, inStateSince, volumeBusy } from './stuck.ts'
+import { act, poll, settle, stall } from './verdicts.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
 
 /** An undefined answer means: nothing to do here, go on. */
@@ -36,7 +39,7 @@ function volumeFinding(input: PlanInput, volume: ObservedVolume, resolved: Resol
     case 'creating':
     case 'busy':
     case 'unknown':
-      return poll(input, 'VolumeBusy', `Volume ${volume.id} is not ready yet.`)
+      return volumeBusy(input, volume)
     case 'ready':
       return volume.sizeGb < resolved.volumeSizeGb
         ? act({ kind: 'extendVolume', id: volume.id, sizeGb: resolved.volumeSizeGb })
@@ -44,45 +47,52 @@ function volumeFinding(input: PlanInput, volume: ObservedVolume, resolved: Resol
   }
 }
 
-function update(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Decision {
-  const { id, version, incarnation } = machine
-  return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id, launch: true })
+function started(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Finding {
+  if (driftOf(machine, input.wish) !== 'restart') return undefined
+  return deferredUntil(input, machine) === undefined ? update(input, machine, volume, true) : undefined
 }
 
-function machineFinding(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Finding {
-  if (!machine.hostOk)
-    return poll(
-      input,
-      'HostUnreachable',
-      `Fly cannot reach the host of machine ${machine.id}; its data is not touched.`,
-    )
-  if (isTransient(machine.state)) return busy(input, machine)
-  const drifted = driftOf(machine, input.wish) === 'restart'
-  switch (machine.state) {
+/** A machine that keeps stopping is started later and later: a failing start of the agent costs the tenant LLM tokens. */
+function start(input: PlanInput, world: World, machine: ObservedMachine): Decision {
+  const crash = crashAfter(input, world)
+  const at = startableAt(crash, input.settings.scale)
+  if (input.now >= at) return act({ kind: 'startMachine', id: machine.id })
+  const message = `Machine ${machine.id} has stopped by itself ${crash?.count ?? 0} times in a row; it is started again after a pause.`
+  return { kind: 'wait', reason: 'CrashLoop', message, until: at }
+}
+
+function machineFinding(input: PlanInput, world: World, machine: ObservedMachine, volume: ObservedVolume): Finding {
+  const { id, region, state } = machine
+  if (isTransient(state)) return busy(input, { ...machine, state })
+  switch (state) {
     case 'started':
-      return drifted ? update(input, machine, volume) : undefined
+      return started(input, machine, volume)
     case 'stopped':
     case 'suspended':
-      return drifted ? update(input, machine, volume) : act({ kind: 'startMachine', id: machine.id })
+      return driftOf(machine, input.wish) === 'restart'
+        ? update(input, machine, volume, true)
+        : start(input, world, machine)
     case 'failed':
-      return act({ kind: 'destroyMachine', id: machine.id, region: machine.region, why: 'replaced' })
+      return act({ kind: 'destroyMachine', id, region, why: 'replaced' })
   }
 }
 
 function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
   const { guest } = input.observed
+  const since = inStateSince(input, machine)
   switch (guest.kind) {
     case 'unknown':
-      return poll(input, 'GuestUnknown', 'The gateway in the machine has not been asked yet.')
+      return poll(input, 'GuestUnknown', 'The gateway in the machine has not been asked yet.', since)
     case 'unreachable':
-      return poll(input, 'GuestUnreachable', `The gateway in the machine does not answer yet (${guest.why}).`)
+      return poll(input, 'GuestUnreachable', `The gateway in the machine does not answer yet (${guest.why}).`, since)
     case 'starting':
-      return poll(input, 'GuestStarting', 'The gateway in the machine is starting.')
+      return poll(input, 'GuestStarting', 'The gateway in the machine is starting.', since)
     case 'mismatch':
       return poll(
         input,
         'IdentityMismatch',
         `Whoever answers at the address of machine ${machine.id} could not prove to be this tenant's machine; nothing is sent there.`,
+        since,
       )
     case 'ready':
       return guest.boot === input.tenant.status.preparedBoot
@@ -92,25 +102,41 @@ function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
 }
 
 function certificateFinding(input: PlanInput): Finding {
-  for (const { host } of input.wish.certificates) {
-    const state = input.observed.certificates[host] ?? 'absent'
-    if (state === 'absent') return act({ kind: 'requestCertificate', host })
-    if (state === 'pending') return poll(input, 'CertificatePending', `The certificate for ${host} is not issued yet.`)
-  }
-  return undefined
+  const { wish, observed, tenant } = input
+  const wanted = wish.certificates.map(({ host }) => host)
+  const surplus = tenant.status.certificates?.find((host) => !wanted.includes(host))
+  if (surplus !== undefined) return act({ kind: 'deleteCertificate', host: surplus })
+  const pending = wanted.find((host) => observed.certificates[host] === 'pending')
+  if (pending === undefined) return undefined
+  return poll(input, 'CertificatePending', `The certificate for ${pending} is not issued yet.`)
+}
+
+function deferral(input: PlanInput, machine: ObservedMachine): number | undefined {
+  return driftOf(machine, input.wish) === 'restart' ? deferredUntil(input, machine) : undefined
 }
 
 function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Decision {
   const { machine } = world
   if (machine !== undefined)
     return (
-      machineFinding(input, machine, volume) ??
+      hostFinding(input, machine) ??
+      machineFinding(input, world, machine, volume) ??
       guestFinding(input, machine) ??
+      restamp(input, machine) ??
       certificateFinding(input) ??
-      settle(input)
+      settle(input, deferral(input, machine))
     )
   const { name, incarnation } = nextMachine(input)
   return act({ kind: 'createMachine', name, incarnation, volume: volume.id, region: volume.region })
+}
+
+/** What does not depend on what is waited for is done meanwhile: certificates take their time as well. */
+function meanwhile(input: PlanInput, decision: Decision): Decision {
+  if (decision.kind !== 'wait' && decision.kind !== 'settled') return decision
+  const absent = input.wish.certificates.find(
+    ({ host }) => (input.observed.certificates[host] ?? 'absent') === 'absent',
+  )
+  return absent === undefined ? decision : act({ kind: 'requestCertificate', host: absent.host })
 }
 
 export function planRunning(input: PlanInput, world: World): Decision {
@@ -123,5 +149,5 @@ export function planRunning(input: PlanInput, world: World): Decision {
     )
   if (input.observed.app === 'absent') return act({ kind: 'createApp' })
   if (world.volume === undefined) return missingVolume(input, resolved)
-  return volumeFinding(input, world.volume, resolved) ?? withVolume(input, world, world.volume)
+  return meanwhile(input, volumeFinding(input, world.volume, resolved) ?? withVolume(input, world, world.volume))
 }

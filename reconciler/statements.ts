@@ -1,7 +1,10 @@
 // The conditions of a tenant in words: what a person should know after one look. Pure.
+import type { Instant } from '../specs/clock.ts'
 import type { ConditionType, Statement } from '../specs/conditions.ts'
 import type { Route } from '../specs/route.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { deferredUntil, driftOf } from './drift.ts'
+import { purgeAt } from './farewell.ts'
 import { stepWords } from './step.ts'
 import type { World } from './world.ts'
 
@@ -49,13 +52,18 @@ function certificateStatement({ wish, observed }: PlanInput): Statement | undefi
     : say('CertificateReady', false, 'Pending', `Not issued yet: ${open.join(', ')}.`)
 }
 
-function readyStatement({ wish, tenant }: PlanInput, decision: Decision, route: Route): Statement {
-  if (wish.effective === 'deleted') {
-    const done = decision.kind === 'settled'
-    return done
-      ? say('Ready', false, 'Deleted', 'The machine is gone; the volume is retained.')
-      : say('Ready', false, 'Deleting', 'The tenant is being deleted.')
-  }
+function deletedStatement(input: PlanInput, decision: Decision): Statement {
+  const { status } = input.tenant
+  if (status.purgingSince !== undefined) return say('Ready', false, 'Purging', 'The volume is being destroyed.')
+  if (decision.kind !== 'settled' && status.retainedSince === undefined)
+    return say('Ready', false, 'Deleting', 'The tenant is being deleted.')
+  const until = new Date(purgeAt(input)).toISOString()
+  return say('Ready', false, 'Retained', `The machine is gone; the volume is retained until ${until}, then destroyed.`)
+}
+
+function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {
+  const { wish, tenant } = input
+  if (wish.effective === 'deleted') return deletedStatement(input, decision)
   if (wish.effective !== 'running') {
     const owner = wish.effective === 'billing-suspended' ? 'billing' : 'the admin'
     return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)
@@ -94,6 +102,52 @@ function syncedStatement({ tenant, now }: PlanInput, decision: Decision): Statem
   return say('Synced', true, 'Observed', 'Fly answered, and the last step went through.')
 }
 
+/** These are present only while they are true. */
+function abnormal(input: PlanInput, { machine }: World, decision: Decision): Statement[] {
+  const { tenant, now, settings } = input
+  const { drift } = tenant.status
+  const found: Statement[] = []
+  if (machine?.hostOk === false)
+    found.push(say('HostUnreachable', true, 'HostUnreachable', `Fly cannot reach the host of machine ${machine.id}.`))
+  if (decision.kind === 'stalled' && decision.reason === 'Stuck')
+    found.push(say('Stuck', true, 'Stuck', decision.message))
+  if (machine !== undefined && driftOf(machine, input.wish) === 'restart' && machine.hostOk) {
+    const until = deferredUntil(input, machine)
+    const since = drift?.since ?? now
+    found.push(
+      until === undefined
+        ? say(
+            'Drifted',
+            true,
+            'UpdateNeeded',
+            `Machine ${machine.id} differs from what is wanted and is to be updated.`,
+          )
+        : {
+            ...say('Drifted', true, 'UpdateDeferred', deferredWords(machine.id, since + settings.deferMs)),
+            nextTryAt: until,
+          },
+    )
+  }
+  if (tenant.spec.paused)
+    found.push(say('Paused', true, 'Paused', 'Moorage looks on and changes nothing: spec.paused is true.'))
+  if (tenant.parked !== undefined)
+    found.push(
+      say(
+        'PendingApproval',
+        true,
+        'MassChange',
+        `Billing asked for ${tenant.parked.entitlement.state} among many such changes in a short time; it counts once an admin approves it.`,
+      ),
+    )
+  if (decision.kind === 'wait' && decision.reason === 'ObservationSuspect')
+    found.push(say('ObservationSuspect', true, decision.reason, decision.message))
+  return found
+}
+
+function deferredWords(id: string, latest: Instant): string {
+  return `Machine ${id} runs an earlier configuration while it is in use; the new one is taken up at its next stop, or at ${new Date(latest).toISOString()} at the latest. Set spec.update to immediate to restart it now.`
+}
+
 /** Everything that can be said after one look. */
 export function statementsOf(input: PlanInput, world: World, decision: Decision, route: Route): Statement[] {
   const all = [
@@ -104,6 +158,7 @@ export function statementsOf(input: PlanInput, world: World, decision: Decision,
     preparedStatement(input),
     certificateStatement(input),
     progressStatement(decision),
+    ...abnormal(input, world, decision),
   ]
   return all.filter((statement) => statement !== undefined)
 }

@@ -3,38 +3,95 @@ import { stateConditions, type Statement } from '../specs/conditions.ts'
 import type { Instant } from '../specs/clock.ts'
 import type { EffectiveState } from '../specs/effective.ts'
 import type { Fault } from '../specs/faults.ts'
-import type { Intent, MachineRecord, Retry, Tenant, TenantStatus, VolumeRecord } from '../specs/tenant.ts'
+import { parseName } from '../specs/names.ts'
+import type {
+  Intent,
+  MachineRecord,
+  Retry,
+  SnapshotRecord,
+  Tenant,
+  TenantStatus,
+  VolumeRecord,
+} from '../specs/tenant.ts'
 import { nextTry } from './backoff.ts'
+import { crashAfter } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { driftAfter } from './drift.ts'
 import type { Created } from './execute.ts'
+import { snapshotAfter } from './farewell.ts'
 import { absenceProved } from './intent.ts'
 import type { ObservedMachine } from './observed.ts'
 import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
+import { withVolume } from './restore.ts'
 import type { Step } from './step.ts'
+import { inStateSince } from './stuck.ts'
 import { surveyWorld, type World } from './world.ts'
 
-function machineRecord({ id, state, region, incarnation }: ObservedMachine): MachineRecord {
-  return { id, state, region, incarnation }
+function machineRecord({ id, state, region, incarnation }: ObservedMachine, since: Instant): MachineRecord {
+  return { id, state, region, incarnation, since }
 }
 
 /** A machine that is gone stays on record as destroyed: its incarnation must never be used again. */
-function machineAfter({ tenant, observed }: PlanInput, { machine }: World): MachineRecord | undefined {
-  if (machine !== undefined) return machineRecord(machine)
+function machineAfter(input: PlanInput, { machine }: World): MachineRecord | undefined {
+  const { tenant, observed, now } = input
+  if (machine !== undefined) return machineRecord(machine, inStateSince(input, machine))
   const { machine: before } = tenant.status
-  return before === undefined || observed.app === 'absent' ? before : { ...before, state: 'destroyed' }
+  if (before === undefined || observed.app === 'absent' || before.state === 'destroyed') return before
+  return { ...before, state: 'destroyed', since: now }
 }
 
-function volumeAfter({ tenant, settings }: PlanInput, { volume }: World): VolumeRecord | undefined {
-  if (tenant.status.volume !== undefined || volume === undefined) return tenant.status.volume
-  const { intent } = tenant.status
-  if (intent?.kind !== 'createVolume')
-    throw new TypeError(`volume ${volume.id} adopted without an intent (${settings.naming.prefix})`)
-  return { id: volume.id, incarnation: intent.incarnation }
+/** The incarnation stands in the volume's own name, also after Fly has moved it and given it another id. */
+function volumeAfter({ tenant, settings, now }: PlanInput, { volume }: World): VolumeRecord | undefined {
+  const { volume: before } = tenant.status
+  if (volume === undefined) return before
+  const incarnation = parseName(settings.naming, volume.name)?.incarnation ?? before?.incarnation
+  if (incarnation === undefined) throw new TypeError(`volume ${volume.id} was chosen under the name ${volume.name}`)
+  const { id, state } = volume
+  return { id, incarnation, state, since: before?.id === id && before.state === state ? before.since : now }
+}
+
+/** The hosts with a certificate of the tenant's own: seen now, or being requested. */
+function certificatesAfter(input: PlanInput, decision: Decision): readonly string[] | undefined {
+  const { tenant, wish, observed } = input
+  const shared = new Set(wish.certificates.filter((wanted) => wanted.shared).map(({ host }) => host))
+  const requested = decision.kind === 'act' && decision.step.kind === 'requestCertificate' ? [decision.step.host] : []
+  const hosts = new Set([...(tenant.status.certificates ?? []), ...Object.keys(observed.certificates), ...requested])
+  const own = [...hosts].filter((host) => {
+    if (shared.has(host)) return false
+    return requested.includes(host) || observed.certificates[host] !== 'absent'
+  })
+  return own.length === 0 ? undefined : own.sort()
+}
+
+/** What is known of the last snapshot; the note of the one that is about to be taken. */
+function snapshotNote(input: PlanInput, decision: Decision): SnapshotRecord | undefined {
+  if (decision.kind !== 'act' || decision.step.kind !== 'snapshotVolume') return snapshotAfter(input)
+  const known = input.tenant.status.snapshot?.known ?? (input.observed.snapshots ?? []).map(({ id }) => id)
+  return { volume: decision.step.id, requestedAt: input.now, known }
+}
+
+/** From the moment in which the volume is about to be destroyed, the deletion cannot be taken back. */
+function purgingAfter({ tenant, wish, now }: PlanInput, decision: Decision): Instant | undefined {
+  const begins = decision.kind === 'act' && decision.step.kind === 'destroyVolume'
+  return wish.effective === 'deleted' && begins ? (tenant.status.purgingSince ?? now) : tenant.status.purgingSince
+}
+
+const mostFenced = 10
+
+function fencedAfter({ tenant }: PlanInput, { strays }: World): readonly string[] | undefined {
+  const ids = new Set([...(tenant.status.fenced ?? []), ...strays.map(({ id }) => id)])
+  return ids.size === 0 ? undefined : [...ids].slice(-mostFenced)
+}
+
+function replacedAfter({ tenant, now }: PlanInput, decision: Decision): Instant | undefined {
+  const replaces =
+    decision.kind === 'act' && decision.step.kind === 'destroyMachine' && decision.step.why === 'replaced'
+  return replaces ? now : tenant.status.replacedAt
 }
 
 function found(intent: Intent, { volume, machine }: World): boolean {
-  return intent.kind === 'createVolume' ? volume !== undefined : machine?.incarnation === intent.incarnation
+  return intent.kind === 'createVolume' ? volume?.name === intent.name : machine?.incarnation === intent.incarnation
 }
 
 /** What is still unknown of the last create, or the note of the create that is about to happen. */
@@ -59,8 +116,10 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
   const { tenant, wish, now } = input
   const world = surveyWorld(input)
   const route = routeOf(input, world, decision)
-  const settledDeleted = wish.effective === 'deleted' && decision.kind === 'settled'
-  return {
+  const deleted = wish.effective === 'deleted'
+  const retained = tenant.status.retainedSince !== undefined
+  const settled = decision.kind === 'settled'
+  const seen = {
     observedGeneration: tenant.generation,
     effective: wish.effective,
     conditions: stateConditions(
@@ -71,24 +130,37 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     ),
     hosts: wish.hosts,
     route,
-    machine: machineAfter(input, world),
-    volume: volumeAfter(input, world),
     intent: intentAfter(input, world, decision),
     retry: retryAfter(input, decision),
     preparedBoot: tenant.status.preparedBoot,
-    retainedSince: settledDeleted ? (tenant.status.retainedSince ?? now) : undefined,
+    snapshot: snapshotNote(input, decision),
+    certificates: certificatesAfter(input, decision),
+    drift: driftAfter(input, world),
+    crash: crashAfter(input, world),
+    replacedAt: replacedAfter(input, decision),
+    fenced: fencedAfter(input, world),
+    retainedSince: deleted && (retained || settled) ? (tenant.status.retainedSince ?? now) : undefined,
+    purgingSince: purgingAfter(input, decision),
+    machine: machineAfter(input, world),
+    volume: tenant.status.volume,
+    restoredAt: tenant.status.restoredAt,
+    retired: tenant.status.retired,
   }
+  return withVolume(seen, volumeAfter(input, world), tenant.restore)
 }
 
-/** The status after a step went through. */
-export function statusDone(status: TenantStatus, step: Step, created: Created): TenantStatus {
+/** The status after a step went through, at `now`. */
+export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
+  const { status } = tenant
   const done = { ...status, retry: status.retry?.step === step.kind ? undefined : status.retry }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
+  if (step.kind === 'updateMachine' && done.drift !== undefined)
+    return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1 } }
   const { volume, machine } = created
   if (step.kind === 'createVolume' && volume !== undefined)
-    return { ...done, intent: undefined, volume: { id: volume.id, incarnation: step.incarnation } }
+    return withVolume({ ...done, intent: undefined }, { id: volume.id, incarnation: step.incarnation }, tenant.restore)
   if (step.kind === 'createMachine' && machine !== undefined)
-    return { ...done, intent: undefined, machine: machineRecord(machine) }
+    return { ...done, intent: undefined, machine: machineRecord(machine, now) }
   return done
 }
 

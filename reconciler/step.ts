@@ -11,6 +11,8 @@ export type Step =
       readonly incarnation: number
       readonly sizeGb: number
       readonly region: string
+      /** What it begins with; undefined: nothing. */
+      readonly snapshot?: string | undefined
     }
   | { readonly kind: 'extendVolume'; readonly id: string; readonly sizeGb: number }
   | { readonly kind: 'snapshotVolume'; readonly id: string }

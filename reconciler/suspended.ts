@@ -1,28 +1,50 @@
 // The road to a suspended tenant: no compute, the volume stays. Pure.
 import type { Decision, PlanInput } from './decision.ts'
-import { isTransient, type ObservedMachine } from './observed.ts'
+import { driftOf, restamp, update } from './drift.ts'
 import { unresolvedCreate } from './intent.ts'
-import { act, busy, settle } from './verdicts.ts'
+import { isTransient, type ObservedMachine } from './observed.ts'
+import { busy } from './stuck.ts'
+import { act, settle } from './verdicts.ts'
 import type { World } from './world.ts'
 
 /** Fly's suspend keeps memory up to 2 GB (docs: reference/suspend-resume); a larger machine is stopped. */
 const suspendableMb = 2048
+/** After so many refusals of a suspend the machine is stopped: rest matters more than a quick waking. */
+const mostRefusals = 3
 
-function rest(input: PlanInput, machine: ObservedMachine): Decision {
+function suspendRefused({ tenant }: PlanInput): boolean {
+  const { retry } = tenant.status
+  return retry?.step === 'suspendMachine' && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
+}
+
+function rest(input: PlanInput, { id }: ObservedMachine): Decision {
   const memoryMb = input.wish.resolved?.guest.memoryMb ?? Infinity
-  return act({ kind: memoryMb <= suspendableMb ? 'suspendMachine' : 'stopMachine', id: machine.id })
+  const suspend = memoryMb <= suspendableMb && !suspendRefused(input)
+  return act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id })
+}
+
+/** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */
+function whileResting(input: PlanInput, { volume }: World, machine: ObservedMachine): Decision | undefined {
+  if (input.wish.resolved === undefined || !machine.hostOk) return undefined
+  if (driftOf(machine, input.wish) !== 'restart') return restamp(input, machine)
+  if (volume?.state !== 'ready') return undefined
+  // What an update without a launch makes of a memory snapshot is not documented; a stop discards it for certain.
+  if (machine.state === 'suspended') return act({ kind: 'stopMachine', id: machine.id })
+  return update(input, machine, volume, false)
 }
 
 export function planSuspended(input: PlanInput, world: World): Decision {
   const { machine } = world
   if (machine === undefined)
     return unresolvedCreate(input, 'createVolume') ?? unresolvedCreate(input, 'createMachine') ?? settle(input)
-  if (isTransient(machine.state)) return busy(input, machine)
-  switch (machine.state) {
+  const { state } = machine
+  if (isTransient(state)) return busy(input, { ...machine, state })
+  switch (state) {
     case 'started':
       return rest(input, machine)
     case 'suspended':
     case 'stopped':
+      return whileResting(input, world, machine) ?? settle(input)
     case 'failed':
       return settle(input)
   }

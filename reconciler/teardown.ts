@@ -1,36 +1,38 @@
-// The road to nothing but the retained volume. Every rung tolerates that the thing is already gone. Pure.
+// The road to nothing but the retained volume, and then to nothing. Every rung tolerates that the thing is already gone.
+// Pure.
 import type { Decision, PlanInput } from './decision.ts'
-import { isTransient, type ObservedMachine } from './observed.ts'
+import { lastSnapshot, retain, snapshotGivenUp } from './farewell.ts'
 import { unresolvedCreate } from './intent.ts'
-import { act, busy, settle } from './verdicts.ts'
+import { isTransient, type ObservedMachine } from './observed.ts'
+import { busy } from './stuck.ts'
+import { act } from './verdicts.ts'
 import type { World } from './world.ts'
 
-function machineDown(input: PlanInput, machine: ObservedMachine): Decision {
-  if (machine.state !== 'created' && isTransient(machine.state)) return busy(input, machine)
-  switch (machine.state) {
-    case 'started':
-      return act({ kind: 'stopMachine', id: machine.id })
-    case 'created':
-    case 'stopped':
-    case 'suspended':
-    case 'failed':
-      return act({ kind: 'destroyMachine', id: machine.id, region: machine.region, why: 'deleted' })
-  }
+function machineDown(input: PlanInput, world: World, machine: ObservedMachine): Decision {
+  const { id, region, state } = machine
+  if (state !== 'created' && isTransient(state)) return busy(input, { ...machine, state })
+  // Files that are still in memory reach the disk at a stop; the snapshot comes after it.
+  if (state === 'started') return act({ kind: 'stopMachine', id })
+  const snapshot = snapshotGivenUp(input) ? undefined : lastSnapshot(input, world)
+  return snapshot ?? act({ kind: 'destroyMachine', id, region, why: 'deleted' })
 }
 
 function certificateDown(input: PlanInput): Decision | undefined {
-  const own = input.wish.certificates.filter(({ shared }) => !shared)
-  const left = own.find(({ host }) => (input.observed.certificates[host] ?? 'absent') !== 'absent')
-  return left === undefined ? undefined : act({ kind: 'deleteCertificate', host: left.host })
+  const { wish, tenant, observed } = input
+  const shared = wish.certificates.filter((wanted) => wanted.shared).map(({ host }) => host)
+  const own = [...wish.certificates.map(({ host }) => host), ...(tenant.status.certificates ?? [])]
+  const left = own.find((host) => !shared.includes(host) && (observed.certificates[host] ?? 'absent') !== 'absent')
+  return left === undefined ? undefined : act({ kind: 'deleteCertificate', host: left })
 }
 
-/** Stops and destroys the machines, then the tenant's own certificates. No rung destroys a volume. */
+/** Stops the machine, takes the last snapshot, destroys the machine and the tenant's own certificates, retains the volume. */
 export function planTeardown(input: PlanInput, world: World): Decision {
-  if (world.machine !== undefined) return machineDown(input, world.machine)
+  if (world.machine !== undefined) return machineDown(input, world, world.machine)
   return (
     unresolvedCreate(input, 'createMachine') ??
     unresolvedCreate(input, 'createVolume') ??
     certificateDown(input) ??
-    settle(input)
+    lastSnapshot(input, world) ??
+    retain(input, world)
   )
 }

@@ -1,5 +1,5 @@
 // Of everything observed, which volume and which machine are the tenant's, and what is left over. Pure.
-import { machineName, volumeName } from '../specs/names.ts'
+import { machineName, parseName, volumeName } from '../specs/names.ts'
 import type { PlanInput } from './decision.ts'
 import type { ObservedMachine, ObservedVolume } from './observed.ts'
 
@@ -8,7 +8,7 @@ export interface World {
   readonly machine: ObservedMachine | undefined
   /** Live machines that carry the tenant's uid but are not the chosen one. */
   readonly strays: readonly ObservedMachine[]
-  /** Volumes of the tenant's exact name that are not the chosen one: kept, never deleted here. */
+  /** Volumes of the tenant's that are not the chosen one: kept, never deleted here. */
   readonly duplicates: readonly ObservedVolume[]
 }
 
@@ -20,19 +20,47 @@ function byClaim(a: ObservedVolume, b: ObservedVolume): number {
   return used === 0 ? a.createdAt - b.createdAt : used
 }
 
-function chooseVolume({ tenant, observed }: PlanInput): ObservedVolume | undefined {
-  const recorded = tenant.status.volume
-  if (recorded !== undefined) return observed.volumes.find(({ id }) => id === recorded.id)
-  return observed.volumes.filter(({ state }) => state !== 'leaving').sort(byClaim)[0]
+/**
+ * The volume that the tenant's own machine mounts, where Fly has moved both to another host: the machine keeps its id,
+ * the volume gets another one, and the old one is on its way out (community 20265).
+ */
+function movedVolume({ tenant, observed, settings }: PlanInput): ObservedVolume | undefined {
+  const recorded = tenant.status.machine
+  const machine = observed.machines.find(({ id, uid }) => id === recorded?.id && uid === tenant.uid)
+  const mounted = observed.volumes.find(({ id }) => id === machine?.mount)
+  if (mounted === undefined || mounted.state === 'leaving') return undefined
+  // A moved volume keeps its name; one of another incarnation was put aside by a restore.
+  const parsed = parseName(settings.naming, mounted.name)
+  const same = parsed?.uid === tenant.uid && parsed.incarnation === tenant.status.volume?.incarnation
+  return same ? mounted : undefined
 }
 
+/** The volume of an unresolved create: during a restore it stands beside the present one until it is taken up. */
+function createdVolume({ tenant, observed }: PlanInput): ObservedVolume | undefined {
+  const { intent } = tenant.status
+  if (intent?.kind !== 'createVolume') return undefined
+  return observed.volumes.filter(({ name, state }) => name === intent.name && state !== 'leaving').sort(byClaim)[0]
+}
+
+function chooseVolume(input: PlanInput): ObservedVolume | undefined {
+  const { tenant, observed } = input
+  const recorded = tenant.status.volume
+  const created = createdVolume(input)
+  if (created !== undefined || recorded === undefined) return created
+  return movedVolume(input) ?? observed.volumes.find(({ id }) => id === recorded.id)
+}
+
+/**
+ * The recorded machine, or a later one: a machine of an earlier incarnation that came back (a dead host may return) is
+ * never the tenant's again.
+ */
 function chooseMachine({ tenant, observed }: PlanInput): ObservedMachine | undefined {
-  const recorded = tenant.status.machine
-  const found = observed.machines.find(({ id }) => id === recorded?.id)
-  if (found !== undefined) return found
-  // A machine of an earlier incarnation that came back (a dead host may return) is never the tenant's again.
-  const current = observed.machines.filter(({ incarnation }) => incarnation > (recorded?.incarnation ?? 0))
-  return current.sort((a, b) => b.incarnation - a.incarnation)[0]
+  const { machine: recorded, fenced = [] } = tenant.status
+  const later = observed.machines.filter(
+    ({ id, incarnation }) =>
+      !fenced.includes(id) && (id === recorded?.id || incarnation > (recorded?.incarnation ?? 0)),
+  )
+  return later.sort((a, b) => b.incarnation - a.incarnation)[0]
 }
 
 /** Chooses among the observed resources; what is not chosen is named, so that it is not lost. */
@@ -55,8 +83,9 @@ export function nextMachine({ tenant, settings }: PlanInput): { name: string; in
   return { name: machineName(settings.naming, tenant.uid, incarnation), incarnation }
 }
 
-/** The name of the tenant's volume. Only an explicit restore starts a second incarnation. */
+/** The name of the tenant's next volume. Only an explicit restore starts a second incarnation. */
 export function nextVolume({ tenant, settings }: PlanInput): { name: string; incarnation: number } {
-  const incarnation = tenant.status.intent?.kind === 'createVolume' ? tenant.status.intent.incarnation : 1
+  const { intent, volume } = tenant.status
+  const incarnation = intent?.kind === 'createVolume' ? intent.incarnation : (volume?.incarnation ?? 0) + 1
   return { name: volumeName(settings.naming, tenant.uid, incarnation), incarnation }
 }

@@ -44,6 +44,13 @@ export type TenantSpec = z.infer<typeof tenantSpec>
 export type TenantDocument = z.infer<typeof tenantDocument>
 export type Entitlement = z.infer<typeof entitlement>
 
+/** An admin's wish for a volume made from a snapshot, in place of the present one. */
+export interface RestoreRequest {
+  /** Undefined: the newest complete one of the present volume. */
+  readonly snapshot?: string | undefined
+  readonly requestedAt: Instant
+}
+
 /** An entitlement that the input brake holds back: it counts once an admin has approved it. */
 export interface ParkedEntitlement {
   readonly entitlement: Entitlement
@@ -73,6 +80,8 @@ export interface VolumeRecord {
 export interface SnapshotRecord {
   readonly volume: string
   readonly requestedAt: Instant
+  /** The snapshots that there were before: Fly's clock need not agree with ours. */
+  readonly known: readonly string[]
   /** Set once Fly says that it is complete. */
   readonly id?: string | undefined
   readonly sizeBytes?: number | undefined
@@ -131,11 +140,17 @@ export interface TenantStatus {
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
   readonly snapshot?: SnapshotRecord | undefined
+  /** Of the restore that was last carried out: its `requestedAt`. */
+  readonly restoredAt?: Instant | undefined
+  /** Volumes that a restore has put aside: kept, and never mounted again. */
+  readonly retired?: readonly VolumeRecord[] | undefined
+  /** Hosts for which this tenant has a certificate of its own. */
+  readonly certificates?: readonly string[] | undefined
   readonly drift?: DriftRecord | undefined
   readonly crash?: CrashRecord | undefined
   /** When a machine of this tenant was last given up for another one. */
   readonly replacedAt?: Instant | undefined
-  /** Machines given up and not yet seen destroyed: never routable, destroyed again when they come back. */
+  /** The last machines that were given up: never the tenant's again, destroyed again when they come back. */
   readonly fenced?: readonly string[] | undefined
   /** Set once teardown is done; the volume is retained from then on. */
   readonly retainedSince?: Instant | undefined
@@ -154,6 +169,7 @@ export interface Tenant {
   readonly retryRequestedAt?: Instant | undefined
   /** What billing asked for in a mass change, until an admin approves it. */
   readonly parked?: ParkedEntitlement | undefined
+  readonly restore?: RestoreRequest | undefined
   readonly status: TenantStatus
   /** +1 whenever something that is wanted changes. */
   readonly generation: number

@@ -37,6 +37,7 @@ const settings = z.object({
   MOORAGE_MASTER_KEY: secretKey.optional(),
   MOORAGE_LLM_BASE_URL: z.url().default('http://llm-proxy.internal:4000/v1'),
   MOORAGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  MOORAGE_RETAIN_DAYS: z.coerce.number().min(0).max(365).default(14),
   MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *'),
   MOORAGE_SIM_SCALE: z.coerce.number().min(0).max(10).optional(),
   MOORAGE_SIM_SEED: z.coerce.number().int().default(1),
@@ -82,6 +83,8 @@ export interface Config {
   readonly llmBaseUrl: string
   readonly logLevel: string
   readonly resyncCron: string
+  /** How long a deleted tenant's volume is kept before it is purged. */
+  readonly retainDays: number
   readonly mongoUri: string | undefined
   readonly fly: FlySettings
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
@@ -132,6 +135,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
     logLevel: env.MOORAGE_LOG_LEVEL,
     resyncCron: env.MOORAGE_RESYNC_CRON,
+    retainDays: env.MOORAGE_RETAIN_DAYS,
     mongoUri: env.MONGODB_URI,
     fly: {
       token: env.FLY_API_TOKEN,

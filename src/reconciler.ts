@@ -29,7 +29,6 @@ const resyncMs = 300_000
 /** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
 const workers = 32
 const dayMs = 86_400_000
-const retainMs = 14 * dayMs
 const deferMs = 7 * dayMs
 const lease = { ttlMs: 15_000, renewMs: 3_000 }
 
@@ -55,7 +54,7 @@ export function platformSettings(options: PlatformOptions): PlatformSettings {
     resyncMs,
     listLagMs: Math.max(1_000, listLagMs * config.scale),
     bridgePort,
-    retainMs,
+    retainMs: config.retainDays * dayMs,
     deferMs,
     scale: Math.max(config.scale, 0.01),
     domain: config.domain,

@@ -52,3 +52,9 @@ export async function readDocument<S extends z.ZodType>(context: Context, schema
   if (!parsed.ok) throw invalid(parsed.problems)
   return parsed.value
 }
+
+/** The same where a body may be left out, which is as good as an empty object. */
+export async function readOptional<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
+  const absent = context.is('*/*') === null || context.request.length === 0
+  return absent ? schema.parse({}) : readDocument(context, schema)
+}

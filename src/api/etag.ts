@@ -1,5 +1,6 @@
 // Entity tags: `"<uid>.<generation>.<revision>"`. Reading compares the whole tag. Writing compares what is wanted, uid and
 // generation: the revision also moves with the controller's own notes, which a writer neither sees nor overwrites.
+import type { Context } from 'koa'
 import type { Tenant } from '../../specs/tenant.ts'
 import { Problem } from './problem.ts'
 
@@ -46,3 +47,9 @@ export function notModified(ifNoneMatch: string, tenant: Tenant): boolean {
   const tags = tagsOf(ifNoneMatch)
   return tags === '*' || tags.some(({ value }) => `"${value}"` === etagOf(tenant))
 }
+
+/** The preconditions that a request states. */
+export const preconditions = (context: Context): { readonly ifMatch: string; readonly ifNoneMatch: string } => ({
+  ifMatch: context.get('if-match'),
+  ifNoneMatch: context.get('if-none-match'),
+})

@@ -19,6 +19,8 @@ export const titles = {
   'method-not-allowed': 'The resource does not know this method',
   conflict: 'Somebody else is writing the same resource',
   'domain-taken': 'A domain is in use already',
+  purging: 'The tenant is being purged',
+  'wrong-state': 'The tenant is not in a state for this action',
   'precondition-failed': 'The resource is not what the request expected',
   'too-large': 'The body is too large',
   'unsupported-media-type': 'The body is in a format that is not read here',

@@ -4,19 +4,13 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
 import { entitlement, tenantDocument, type Tenant } from '../../specs/tenant.ts'
+import { actions } from './actions.ts'
 import { readDocument } from './body.ts'
-import { etagOf, notModified } from './etag.ts'
+import { etagOf, notModified, preconditions } from './etag.ts'
 import { invalid, Problem } from './problem.ts'
 import { checkName, notFound } from './rules.ts'
 import { tenantView } from './view.ts'
-import {
-  applyTenant,
-  changeTenant,
-  withEntitlement,
-  withState,
-  type Preconditions,
-  type WriteContext,
-} from './writes.ts'
+import { applyTenant, changeTenant, withEntitlement, withState, type WriteContext } from './writes.ts'
 import { check } from '../../specs/parse.ts'
 
 export interface TenantRoutes extends WriteContext {
@@ -41,11 +35,6 @@ const page = z.strictObject({
     .transform((text) => Buffer.from(text, 'base64url').toString())
     .refine((name) => dnsLabel.safeParse(name).success, 'must be the nextCursor of an earlier answer')
     .optional(),
-})
-
-const preconditions = (context: Context): Preconditions => ({
-  ifMatch: context.get('if-match'),
-  ifNoneMatch: context.get('if-none-match'),
 })
 
 function answer(context: Context, tenant: Tenant, status = 200): void {
@@ -82,13 +71,6 @@ async function put(routes: TenantRoutes, context: Context, name: string): Promis
   answer(context, tenant, created ? 201 : 200)
 }
 
-async function retry(routes: TenantRoutes, context: Context, name: string): Promise<void> {
-  const retryRequestedAt = routes.clock.now()
-  const tenant = await changeTenant(routes, name, preconditions(context), (wish) => ({ ...wish, retryRequestedAt }))
-  routes.wake(tenant.uid)
-  answer(context, tenant, 202)
-}
-
 /** The routes under /v1/tenants. */
 export function tenantRouter(routes: TenantRoutes): Router {
   const router = new Router({ prefix: '/v1/tenants', sensitive: true })
@@ -117,6 +99,11 @@ export function tenantRouter(routes: TenantRoutes): Router {
       throw new Problem(404, 'not-found', 'This process does not run the reconciler: ask one that does.')
     context.body = await routes.preview(tenant)
   })
-  router.post('/:name/actions/retry', (context) => retry(routes, context, nameOf(context)))
+  for (const [action, perform] of Object.entries(actions))
+    router.post(`/:name/actions/${action}`, async (context) => {
+      const tenant = await perform(routes, context, nameOf(context))
+      routes.wake(tenant.uid)
+      answer(context, tenant, 202)
+    })
   return router
 }

@@ -19,7 +19,7 @@ function conditionView({
 }
 
 function statusView({ status }: Tenant) {
-  const { machine, volume } = status
+  const { machine, volume, snapshot, retainedSince } = status
   return {
     conditions: status.conditions.map(conditionView),
     observedGeneration: status.observedGeneration,
@@ -30,6 +30,8 @@ function statusView({ status }: Tenant) {
           machine: { id: machine.id, state: machine.state, region: machine.region, incarnation: machine.incarnation },
         }),
     ...(volume === undefined ? {} : { volume: { id: volume.id } }),
+    ...(snapshot?.id === undefined ? {} : { snapshot: { id: snapshot.id } }),
+    ...(retainedSince === undefined ? {} : { retainedSince: iso(retainedSince) }),
     hosts: status.hosts,
   }
 }

@@ -37,8 +37,8 @@ async function settled<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   throw contended()
 }
 
-function wishOf({ labels, spec, entitlement, retryRequestedAt, parked }: Tenant): TenantWish {
-  return { labels, spec, entitlement, retryRequestedAt, parked }
+function wishOf({ labels, spec, entitlement, retryRequestedAt, parked, restore }: Tenant): TenantWish {
+  return { labels, spec, entitlement, retryRequestedAt, parked, restore }
 }
 
 function changes(tenant: Tenant, wish: TenantWish): boolean {
@@ -60,6 +60,7 @@ async function tryApply(
     const tenant = newTenant(document, context)
     return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
   }
+  checkNotPurging(before, document.spec.state)
   const wish = { ...wishOf(before), labels: document.labels, spec: document.spec }
   if (!changes(before, wish)) return { tenant: before, created: false }
   const tenant = await tenants.change(before, wish)
@@ -76,13 +77,14 @@ export function changeTenant(
   { tenants }: WriteContext,
   name: string,
   when: Preconditions,
-  alter: (wish: TenantWish) => TenantWish,
+  alter: (wish: TenantWish, before: Tenant) => TenantWish,
 ): Promise<Tenant> {
   return settled(async () => {
     const before = await tenants.byName(name)
     if (before === undefined) throw notFound(name)
     checkPreconditions(when, before)
-    const wish = alter(wishOf(before))
+    const wish = alter(wishOf(before), before)
+    checkNotPurging(before, wish.spec.state)
     return changes(before, wish) ? tenants.change(before, wish) : before
   })
 }
@@ -94,3 +96,13 @@ export const withState =
 export const withEntitlement =
   (entitlement: Entitlement) =>
   (wish: TenantWish): TenantWish => ({ ...wish, entitlement })
+
+/** A deletion that has begun to destroy the volume cannot be taken back. Throws 409 then. */
+export function checkNotPurging({ name, status, spec }: Tenant, wanted: Tenant['spec']['state']): void {
+  if (status.purgingSince === undefined || spec.state !== 'deleted' || wanted === 'deleted') return
+  throw new Problem(
+    409,
+    'purging',
+    `${name} is past its retention and its volume is being destroyed; it cannot come back.`,
+  )
+}

@@ -89,7 +89,7 @@ function volumes({ client, app }: CloudOptions) {
         .filter((volume) => volume.name === name)
         .map(observedVolume)
         .filter(({ state }) => state !== 'leaving'),
-    createVolume: async ({ name, region, sizeGb }, compute) =>
+    createVolume: async ({ name, region, sizeGb, snapshot }, compute) =>
       observedVolume(
         await client.volumeCreate(app, {
           name,
@@ -98,6 +98,7 @@ function volumes({ client, app }: CloudOptions) {
           // Names differ for each tenant, so zones need not.
           require_unique_zone: false,
           snapshot_retention: snapshotRetentionDays,
+          snapshot_id: snapshot,
           compute,
         }),
       ),

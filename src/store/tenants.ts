@@ -9,7 +9,7 @@ import { watchCollection } from './changes.ts'
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked'>
+export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
@@ -31,7 +31,19 @@ const duplicateKey = 11_000
 const specDefaults = { update: 'deferred', paused: false } as const
 
 function fromRecord(record: TenantRecord): Tenant {
-  const { kind, name, labels, entitlement, retryRequestedAt, parked, status, generation, revision, createdAt } = record
+  const {
+    kind,
+    name,
+    labels,
+    entitlement,
+    retryRequestedAt,
+    parked,
+    restore,
+    status,
+    generation,
+    revision,
+    createdAt,
+  } = record
   // Written by an earlier version, it lacks what has come since.
   const spec = { ...specDefaults, ...record.spec }
   const tenant = { kind, uid: record._id, name, labels, spec, entitlement, status, generation, revision, createdAt }
@@ -39,6 +51,7 @@ function fromRecord(record: TenantRecord): Tenant {
     ...tenant,
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
+    ...(restore === undefined ? {} : { restore }),
   }
 }
 
@@ -112,8 +125,9 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked }) => {
-      const set = { labels, spec, entitlement, parked, ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }) }
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+      // What is undefined is left out, not set.
+      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
       const unset = parked === undefined ? (['parked'] as const) : []
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),

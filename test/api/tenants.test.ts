@@ -10,7 +10,14 @@ test('PUT creates with 201, changes with 200, and the same content again changes
   t.is(created.headers.location, '/v1/tenants/acme')
   const first = created.json()
   t.regex(String(first['uid']), /^[a-z2-7]{16}$/)
-  t.deepEqual(first['spec'], { state: 'running', class: 'standard', region: 'iad', domains: [] })
+  t.deepEqual(first['spec'], {
+    state: 'running',
+    class: 'standard',
+    region: 'iad',
+    domains: [],
+    update: 'deferred',
+    paused: false,
+  })
   t.is(first['generation'], 1)
   const again = await api.putJson('acme', tenantDocument('acme', {}, { plan: 'pro' }))
   t.is(again.status, 200)

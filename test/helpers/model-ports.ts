@@ -1,7 +1,7 @@
 // The reconciler's ports over the model world and an in-memory store, with every call to the outside counted, so that a
 // test can pull the plug before it, after it, or make it fail.
 import { VirtualClock } from './virtual-clock.ts'
-import { applyStep, passTime, type ModelWorld, type Source } from './model.ts'
+import { applyStep, emptyWorld, passTime, type ModelWorld, type Source } from './model.ts'
 import { planSettings, standard } from './tenants.ts'
 import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
 import type { Created } from '../../reconciler/execute.ts'
@@ -33,15 +33,7 @@ export interface Outside {
 
 export function outsideOf(tenant: Tenant): Outside {
   return {
-    world: {
-      app: 'absent',
-      volumes: [],
-      machines: [],
-      certificates: {},
-      guest: { kind: 'unknown' },
-      boots: 0,
-      created: [],
-    },
+    world: emptyWorld(),
     tenant,
     calls: [],
     mutations: [],
@@ -133,7 +125,7 @@ function cloudOver(outside: Outside): Cloud {
     suspendMachine: (id) => changed({ kind: 'suspendMachine', id }),
     stopMachine: (id) => changed({ kind: 'stopMachine', id }),
     destroyMachine: (id) => changed({ kind: 'destroyMachine', id, region: 'iad', why: 'deleted' }),
-    snapshots: () => call(outside, 'snapshots', () => []),
+    snapshots: () => call(outside, 'snapshots', () => outside.world.snapshots),
     snapshotVolume: (id) => changed({ kind: 'snapshotVolume', id }),
     destroyVolume: (id) => changed({ kind: 'destroyVolume', id }),
     stampMachine: (id, version, metadata) => changed({ kind: 'stampMachine', id, version, metadata }),

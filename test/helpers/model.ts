@@ -6,6 +6,7 @@ import type {
   Observed,
   ObservedGuest,
   ObservedMachine,
+  ObservedSnapshot,
   ObservedVolume,
 } from '../../reconciler/observed.ts'
 import type { Created } from '../../reconciler/execute.ts'
@@ -20,9 +21,25 @@ export interface ModelWorld {
   machines: ObservedMachine[]
   certificates: Record<string, CertificateState>
   guest: ObservedGuest
+  snapshots: ObservedSnapshot[]
   boots: number
   /** Machines that were destroyed, and every name ever created, for the safety properties. */
   created: string[]
+}
+
+/** A world with nothing in it. */
+export function emptyWorld(part: Partial<ModelWorld> = {}): ModelWorld {
+  return {
+    app: 'absent',
+    volumes: [],
+    machines: [],
+    certificates: {},
+    guest: { kind: 'unknown' },
+    snapshots: [],
+    boots: 0,
+    created: [],
+    ...part,
+  }
 }
 
 export function modelMachine({
@@ -101,7 +118,8 @@ export function passTime(world: ModelWorld): ModelWorld {
   const certificates = Object.fromEntries(
     Object.entries(world.certificates).map(([host, state]) => [host, state === 'pending' ? 'issued' : state]),
   )
-  const next = { ...world, machines, volumes, certificates }
+  const snapshots = world.snapshots.map((snapshot) => ({ ...snapshot, complete: true }))
+  const next = { ...world, machines, volumes, certificates, snapshots }
   return { ...next, guest: guestLater(next) }
 }
 
@@ -160,8 +178,11 @@ export function applyStep(
       return { world: turn(world, step.id, { state: 'suspending' }), created: {} }
     case 'destroyMachine':
       return { world: turn(world, step.id, { state: 'destroying' }), created: {} }
+    case 'snapshotVolume': {
+      const snapshot = { id: `vs_${world.snapshots.length}`, complete: false, createdAt: 0, sizeBytes: 1 }
+      return { world: { ...world, snapshots: [...world.snapshots, snapshot] }, created: {} }
+    }
     case 'prepareMachine':
-    case 'snapshotVolume':
     case 'forgetTenant':
       return { world, created: {} }
     case 'destroyVolume':
@@ -194,6 +215,7 @@ export function observeModel(world: ModelWorld, { status }: Tenant, wish: Wish):
     volumes: world.volumes.filter(({ id }) => listVolumes || id === volume?.id),
     machines,
     certificates: world.certificates,
+    ...(wish.effective === 'deleted' ? { snapshots: world.snapshots, claims: [] } : {}),
     guest: asked ? world.guest : { kind: 'unknown' },
   }
 }
