@@ -70,6 +70,17 @@ export class VirtualClock implements Clock {
     this.#now = end
   }
 
+  /** Goes to the next timer that is due by `end` and runs it; without one, to `end`. False when there was none. */
+  step(end: Instant): boolean {
+    const timer = this.#earliest()
+    const isDue = timer !== undefined && timer.at <= end
+    this.#now = Math.max(this.#now, isDue ? timer.at : end)
+    if (!isDue) return false
+    this.#timers.delete(timer)
+    timer.action()
+    return true
+  }
+
   /** Moves time on by `ms` while nothing runs, as a machine sleeps: what was due on the way is due now. */
   leap(ms: number): void {
     this.#now += ms

@@ -54,10 +54,10 @@ export function writeTraces({ path }: ScenarioFile, { phases }: ScenarioResult):
 
 /** Each phase's problems, its trace among them. */
 export function problemsIn({ scenario }: ScenarioFile, { phases }: ScenarioResult): string[] {
-  return phases.flatMap(({ trace, problems }, index) => {
+  return phases.flatMap(({ trace, problems, standing }, index) => {
     const wanted = scenario.phases[index]?.expect
     const differs = wanted !== undefined && (wanted.trace ?? []).join('\n') !== trace.join('\n')
     const all = differs ? [`the trace is\n    ${trace.join('\n    ')}`, ...problems] : problems
-    return all.map((problem) => `phase ${index + 1}: ${problem}`)
+    return all.length === 0 ? [] : [...all.map((problem) => `phase ${index + 1}: ${problem}`), standing]
   })
 }

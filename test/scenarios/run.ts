@@ -18,6 +18,8 @@ export interface PhaseResult {
   /** Calls of Fly in this phase: those that change something by action, and how many only looked. */
   readonly changes: Readonly<Record<string, number>>
   readonly reads: number
+  /** Every condition, in words, at the end. */
+  readonly standing: string
 }
 
 export interface ScenarioResult {
@@ -96,8 +98,9 @@ async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
     trace,
     changes: changesBetween(before.world, after.world),
     reads: readsBetween(before.world, after.world),
+    standing: standing(after),
     problems: [
-      ...(must && !came ? [`"${phase.until}" did not come within ${limitMs} ms; ${standing(after)}`] : []),
+      ...(must && !came ? [`"${phase.until}" did not come within ${limitMs} ms`] : []),
       ...problemsOf(ends, phase.expect ?? {}),
       ...broken(after, watched, scenario),
       ...stage.guests.trespasses,

@@ -32,7 +32,7 @@ async function fact(stage: Stage, cast: Cast, name: string, what: string): Promi
 /** `$machine`, `$globex.volume`, or a kept id, in a text. */
 async function filled(stage: Stage, cast: Cast, text: string): Promise<string> {
   let result = text
-  for (const [whole, name = '', part] of text.matchAll(/\$([a-z][a-z0-9-]*)(?:\.([a-z]+))?/g)) {
+  for (const [whole, name = '', part] of text.matchAll(/\$([a-z][a-z0-9]*)(?:\.([a-z]+))?/g)) {
     const [owner, what] = part === undefined ? [firstOf(cast), name] : [name, part]
     const value = cast.kept.get(name) ?? (await fact(stage, cast, owner, what))
     if (value === undefined) throw new Error(`nothing is known as ${whole}`)
@@ -45,9 +45,7 @@ async function filledIn(stage: Stage, cast: Cast, value: Json): Promise<Json> {
   if (typeof value === 'string') return filled(stage, cast, value)
   if (Array.isArray(value)) return Promise.all(value.map((each: Json) => filledIn(stage, cast, each)))
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).map(
-    async ([key, each]) => [key, await filledIn(stage, cast, each as Json)] as const,
-  )
+  const entries = Object.entries(value).map(async ([key, each]) => [key, await filledIn(stage, cast, each)] as const)
   return Object.fromEntries(await Promise.all(entries))
 }
 
@@ -91,11 +89,7 @@ type Of<Key extends string> = Extract<Action, Readonly<Record<Key, unknown>>>
 async function atFly(stage: Stage, cast: Cast, { fly, body, as, refused }: Of<'fly'>): Promise<void> {
   const [method = '', path = ''] = (await filled(stage, cast, fly)).split(' ')
   const whole = path.startsWith('/v1') || path.startsWith('/_sim') ? path : `/v1/apps/${app}${path}`
-  const reply = await stage.fly(
-    method,
-    whole,
-    body === undefined ? undefined : await filledIn(stage, cast, body as Json),
-  )
+  const reply = await stage.fly(method, whole, body === undefined ? undefined : await filledIn(stage, cast, body))
   check(fly, reply, refused)
   if (as !== undefined) cast.kept.set(as, (reply.body as { id: string }).id)
 }
@@ -103,7 +97,7 @@ async function atFly(stage: Stage, cast: Cast, { fly, body, as, refused }: Of<'f
 async function byEdit(stage: Stage, cast: Cast, { edit, machine, launch }: Of<'edit'>): Promise<void> {
   const path = `/v1/apps/${app}/machines/${await filled(stage, cast, machine)}`
   const { config } = (await stage.fly('GET', path)).body as { config: unknown }
-  const body = { config: laidOver(config, await filledIn(stage, cast, edit as Json)), skip_launch: !launch }
+  const body = { config: laidOver(config, await filledIn(stage, cast, edit)), skip_launch: !launch }
   check(`an update of ${machine}`, await stage.fly('POST', path, body), undefined)
 }
 
@@ -126,11 +120,7 @@ export async function perform(stage: Stage, cast: Cast, action: Action): Promise
   else if ('retry' in action) check('retry', await stage.api('POST', `/v1/tenants/${name}/actions/retry`), undefined)
   else if ('api' in action) await atApi(stage, cast, action)
   else if ('fault' in action)
-    check(
-      'the fault',
-      await stage.fly('POST', '/_sim/faults', await filledIn(stage, cast, action.fault as Json)),
-      undefined,
-    )
+    check('the fault', await stage.fly('POST', '/_sim/faults', await filledIn(stage, cast, action.fault)), undefined)
   else if ('clear' in action) await stage.fly('DELETE', '/_sim/faults')
   else if ('fly' in action) await atFly(stage, cast, action)
   else if ('edit' in action) await byEdit(stage, cast, action)

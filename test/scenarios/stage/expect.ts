@@ -13,7 +13,7 @@ export interface Ends {
   readonly guestsAfter: ReadonlyMap<string, GuestHistory>
 }
 
-const shown = (value: unknown): string => JSON.stringify(value) ?? 'nothing'
+const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value))
 
 /** Where `actual` differs from the part of it that is wanted; null stands for not there. */
 export function unlike(actual: unknown, wanted: unknown, path: string): string[] {

@@ -80,8 +80,8 @@ function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
 
 async function openSim(options: StageOptions, clock: VirtualClock, guests: ScenarioGuests) {
   const folder = await newFolder()
-  const parts = { folder, port: 0, scale: 1, seed: 1, clock, guests: guests.host, log: options.log }
-  const sim = await startSim({ ...parts, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
+  const given = { folder, port: 0, scale: 1, seed: 1, clock, guests: guests.host, log: options.log }
+  const sim = await startSim({ ...given, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
   const close = async () => {
     await sim.close()
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
@@ -89,7 +89,7 @@ async function openSim(options: StageOptions, clock: VirtualClock, guests: Scena
   return { url: sim.url, close }
 }
 
-interface Cast {
+interface Parts {
   readonly clock: VirtualClock
   readonly stillness: Stillness
   readonly tenants: Tenants
@@ -100,11 +100,11 @@ interface Cast {
   readonly settings: PlatformSettings
 }
 
-async function portsOf(cast: Cast, fleet: FleetMemory): Promise<Ports> {
-  const { clock, stillness, tenants, looks, settings } = cast
+async function portsOf(parts: Parts, fleet: FleetMemory): Promise<Ports> {
+  const { clock, stillness, tenants, looks, settings } = parts
   const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
   const classes = readClasses()
-  const client = flyClient({ baseUrl: cast.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
+  const client = flyClient({ baseUrl: parts.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
   return {
     cloud: flyCloud({ client, app, org: 'personal', naming: settings.naming, clock }),
     store: {
@@ -114,13 +114,13 @@ async function portsOf(cast: Cast, fleet: FleetMemory): Promise<Ports> {
         return tenants.get(uid)
       },
     },
-    probe: cast.guests.probe,
+    probe: parts.guests.probe,
     secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
     clock,
-    journal: cast.recorder,
+    journal: parts.recorder,
     settings,
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
-    guards: cast.recorder.over(openGuards()),
+    guards: parts.recorder.over(openGuards()),
     seen: (uid) => fleet.idsOf(uid),
     term: () => 1,
   }
@@ -132,11 +132,11 @@ interface Crew {
 }
 
 /** A controller and its resync; a second one takes over from it on `restart`. */
-async function startCrew(cast: Cast, resyncEveryMs: number): Promise<Crew> {
-  const { clock, recorder: journal } = cast
+async function startCrew(parts: Parts, resyncEveryMs: number): Promise<Crew> {
+  const { clock, recorder: journal } = parts
   const begin = async () => {
     const fleet = new FleetMemory()
-    const controller = new Controller(await portsOf(cast, fleet), {
+    const controller = new Controller(await portsOf(parts, fleet), {
       workers: 32,
       sweeps: [(reading) => fleet.take(reading)],
     })
@@ -164,7 +164,7 @@ async function startCrew(cast: Cast, resyncEveryMs: number): Promise<Crew> {
 
 /** Goes from timer to timer, and lets everything come to rest in between. */
 async function passTime(
-  { clock, stillness }: Pick<Cast, 'clock' | 'stillness'>,
+  { clock, stillness }: Pick<Parts, 'clock' | 'stillness'>,
   done: () => boolean | Promise<boolean>,
   limitMs: number,
 ): Promise<boolean> {
@@ -172,12 +172,7 @@ async function passTime(
   for (;;) {
     await stillness.still()
     if (await done()) return true
-    const next = clock.next
-    if (next === undefined || next > end) {
-      await clock.advance(end - clock.now())
-      return done()
-    }
-    await clock.advance(next - clock.now())
+    if (!clock.step(end)) return done()
   }
 }
 
@@ -192,7 +187,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const tenants = watchedTenants(options.database.tenants, options.database.feed, stillness)
   const settings = settingsOf(options.settings)
   const looks = new Map<string, number>()
-  const cast = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, looks, settings }
+  const parts = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, looks, settings }
   const api = await startApi({
     ...{ host: '127.0.0.1', port: 0, tenants, classes: readClasses(), policy: settings, adminToken, clock },
     log: { info: () => {}, warn: () => {}, error: (_fields, message) => options.log(message) },
@@ -201,7 +196,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     wake: () => {},
     preview: undefined,
   })
-  const until: Stage['until'] = (done, limitMs) => passTime(cast, done, limitMs)
+  const until: Stage['until'] = (done, limitMs) => passTime(parts, done, limitMs)
   /** For what may itself wait for time to pass. */
   const settle = async <T>(work: Promise<T>): Promise<T> => {
     let over = false
@@ -210,9 +205,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     if (!(await until(() => over, 3_600_000))) throw new Error('not over within an hour of virtual time')
     return work
   }
-  const crew = await settle(startCrew(cast, options.resyncEveryMs))
+  const crew = await settle(startCrew(parts, options.resyncEveryMs))
   return {
-    ...cast,
+    ...parts,
     fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
     api: (method, path, body) => settle(call(`${api.url}${path}`, method, adminToken, body)),
     until,

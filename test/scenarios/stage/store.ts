@@ -30,24 +30,16 @@ export async function openFeed(tenants: Tenants): Promise<Feed> {
 export function watchedTenants(inner: Tenants, feed: Feed, stillness: Stillness): Tenants {
   const written = new Set<string>()
   let listening = false
-  const read =
-    <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) =>
-    (...args: A): Promise<T> =>
-      stillness.busy(call(...args))
-  const write =
-    <A extends readonly [{ readonly uid: string }, ...unknown[]], T>(
-      call: (...args: A) => Promise<T>,
-      wrote: (answer: T) => boolean,
-    ) =>
-    async (...args: A): Promise<T> => {
-      written.add(args[0].uid)
-      // Counted before: the change may be told before the write is answered.
-      const expected = listening ? 1 : 0
-      stillness.events(expected)
-      const answer = await stillness.busy(call(...args))
-      if (!wrote(answer)) stillness.events(-expected)
-      return answer
-    }
+  const read = <T>(call: Promise<T>): Promise<T> => stillness.busy(call)
+  const write = async <T>(uid: string, wrote: (answer: T) => boolean, call: () => Promise<T>): Promise<T> => {
+    written.add(uid)
+    // Counted before: the change may be told before the write is answered.
+    const expected = listening ? 1 : 0
+    stillness.events(expected)
+    const answer = await stillness.busy(call())
+    if (!wrote(answer)) stillness.events(-expected)
+    return answer
+  }
   const told = (sink: TenantSink): TenantSink => {
     const take = (uid: string, tell: () => void): void => {
       if (!written.has(uid)) return
@@ -61,16 +53,36 @@ export function watchedTenants(inner: Tenants, feed: Feed, stillness: Stillness)
     }
   }
   return {
-    get: read(inner.get),
-    byName: read(inner.byName),
-    page: read(inner.page),
-    uids: read(inner.uids),
-    withDomain: read(inner.withDomain),
-    claimsOf: read(inner.claimsOf),
-    add: write(inner.add, (answer) => answer === 'added'),
-    change: write(inner.change, (answer) => answer !== undefined),
-    saveStatus: write(inner.saveStatus, (answer) => answer !== undefined),
-    purge: write(inner.purge, (answer) => answer),
+    get: (uid) => read(inner.get(uid)),
+    byName: (name) => read(inner.byName(name)),
+    page: (query) => read(inner.page(query)),
+    uids: () => read(inner.uids()),
+    withDomain: (domains, uid) => read(inner.withDomain(domains, uid)),
+    claimsOf: (volume, uid) => read(inner.claimsOf(volume, uid)),
+    add: (tenant) =>
+      write(
+        tenant.uid,
+        (answer) => answer === 'added',
+        () => inner.add(tenant),
+      ),
+    change: (tenant, wish) =>
+      write(
+        tenant.uid,
+        (answer) => answer !== undefined,
+        () => inner.change(tenant, wish),
+      ),
+    saveStatus: (tenant, status) =>
+      write(
+        tenant.uid,
+        (answer) => answer !== undefined,
+        () => inner.saveStatus(tenant, status),
+      ),
+    purge: (tenant) =>
+      write(
+        tenant.uid,
+        (answer) => answer,
+        () => inner.purge(tenant),
+      ),
     watch: async (sink) => {
       const end = feed.listen(told(sink))
       listening = true
