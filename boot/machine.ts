@@ -183,12 +183,13 @@ export interface LiveConfig {
       }
     | null
     | undefined
+  readonly services?: readonly unknown[] | null | undefined
 }
 
 /**
  * The hash of what a live machine really runs, over the fields that Fly gives back as they were sent: image, size, command
- * and our environment, with a secret counting as present or absent. It finds what was changed behind our back, where the
- * metadata still says that all is well.
+ * our environment with a secret counting as present or absent, and that there are no services, which would open the machine
+ * to the internet. It finds what was changed behind our back, where the metadata still says that all is well.
  */
 export function contentHash(config: LiveConfig): string {
   const env = Object.fromEntries(
@@ -203,13 +204,14 @@ export function contentHash(config: LiveConfig): string {
     env,
     exec: config.init?.exec ?? null,
     guest: { cpu_kind, cpus, memory_mb },
+    services: config.services?.length ?? 0,
   }
   return createHash('sha256').update(canonical(content)).digest('hex')
 }
 
 /**
  * The wanted config laid over the live one: our fields replace theirs, and whatever others have set (environment, files,
- * metadata, fields that we do not know) stays. Ours that are not wanted any more go.
+ * metadata, fields that we do not know) stays. Ours that are not wanted any more go, and services always do.
  */
 export function mergedConfig(live: object, wanted: FlyMachineConfig): object {
   const { env, files, metadata } = live as {
@@ -224,6 +226,7 @@ export function mergedConfig(live: object, wanted: FlyMachineConfig): object {
   return {
     ...live,
     ...wanted,
+    services: [],
     env: { ...theirEnv, ...wanted.env },
     files: [...theirFiles, ...wanted.files],
     metadata: { ...metadata, ...wanted.metadata },

@@ -10,12 +10,16 @@ const capMs = 300_000
 /** A machine that ran this long has recovered. */
 const calmMs = 600_000
 
+/** It may have started and stopped again between two looks. */
+const upStates: readonly string[] = ['starting', 'started', 'restarting']
+
 /** The count after this look: one more when a machine that ran, and was to run, is found stopped. */
 export function crashAfter(input: PlanInput, { machine }: World): CrashRecord | undefined {
   const { status } = input.tenant
   const { crash, machine: before } = status
   if (input.wish.effective !== 'running' || machine === undefined) return undefined
-  const ran = before?.id === machine.id && before.state === 'started' && status.effective === 'running'
+  const up = before?.id === machine.id && upStates.includes(before.state)
+  const ran = up && status.effective === 'running'
   if (ran && machine.state === 'stopped') return { count: (crash?.count ?? 0) + 1, at: input.now }
   const calm = machine.state === 'started' && input.now - inStateSince(input, machine) >= calmMs * input.settings.scale
   return calm ? undefined : crash

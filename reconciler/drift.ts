@@ -10,8 +10,10 @@ import type { World } from './world.ts'
 /** `metadata` is mended in place; `restart` needs an update, which restarts a running machine. */
 export type Drift = 'none' | 'metadata' | 'restart'
 
-/** A machine that still differs after so many updates to one wish is not updated again: something works against us. */
+/** A machine that differs again after so many updates to one wish is left alone: somebody works against us. */
 const mostUpdates = 3
+/** Updates longer ago than this do not count. */
+const forgottenMs = 3_600_000
 
 /**
  * What the machine's metadata says it was made from is compared first, then what it really runs. A hash of another
@@ -32,8 +34,17 @@ export function driftOf({ metadata, contentHash }: ObservedMachine, wish: Wish):
 export function driftAfter({ tenant, wish, now }: PlanInput, { machine }: World): DriftRecord | undefined {
   const { drift } = tenant.status
   if (machine === undefined || !machine.hostOk || wish.resolved === undefined) return drift
-  if (driftOf(machine, wish) !== 'restart') return undefined
-  return drift?.specHash === wish.specHash ? drift : { specHash: wish.specHash, since: now, updates: 0 }
+  const known = drift?.specHash === wish.specHash ? drift : undefined
+  const recent = known?.updatedAt !== undefined && now - known.updatedAt < forgottenMs ? known : undefined
+  if (driftOf(machine, wish) !== 'restart') return recent
+  return known ?? { specHash: wish.specHash, since: now, updates: 0 }
+}
+
+/** How often the machine was updated to the present wish lately; a person who asks to try again starts the count anew. */
+function updatesOf({ tenant, wish }: PlanInput): number {
+  const { drift } = tenant.status
+  if (drift?.updatedAt === undefined || drift.specHash !== wish.specHash) return 0
+  return (tenant.retryRequestedAt ?? 0) > drift.updatedAt ? 0 : drift.updates
 }
 
 /** Somebody may be using the machine: its road is open, or its gateway answers. */
@@ -51,13 +62,13 @@ export function deferredUntil(input: PlanInput, { state }: ObservedMachine): Ins
 
 /** Brings the machine to the wish; `launch` says whether it is to run afterwards. */
 export function update(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume, launch: boolean): Decision {
-  const { drift } = input.tenant.status
   const { id, version, incarnation } = machine
-  if (drift?.specHash === input.wish.specHash && drift.updates >= mostUpdates)
+  const updates = updatesOf(input)
+  if (updates >= mostUpdates)
     return stall(
       input,
       'DriftPersists',
-      `Machine ${id} was updated ${drift.updates} times and still differs from what is wanted; somebody else may be changing it. Look at its differences, then retry.`,
+      `Machine ${id} was updated ${updates} times within an hour and differs again from what is wanted: somebody else is changing it. Find out who, then retry.`,
     )
   return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id, launch })
 }

@@ -5,6 +5,7 @@ import type { Instant } from '../specs/clock.ts'
 import type { SnapshotRecord } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { ObservedVolume } from './observed.ts'
+import { retryOf } from './retries.ts'
 import { act, poll, settle, stall } from './verdicts.ts'
 import type { World } from './world.ts'
 
@@ -33,7 +34,7 @@ export function lastSnapshot(input: PlanInput, { volume }: World): Decision | un
   const pending = input.observed.snapshots?.some(({ id }) => !record.known.includes(id)) === true
   if (!pending && now - record.requestedAt > lostMs * settings.scale) return take
   // The note of a request is written before the call: a call that failed is made again.
-  if (!pending && input.tenant.status.retry?.step === 'snapshotVolume') return take
+  if (!pending && retryOf(input.tenant.status, 'snapshotVolume') !== undefined) return take
   return poll(
     input,
     'SnapshotPending',
@@ -44,8 +45,8 @@ export function lastSnapshot(input: PlanInput, { volume }: World): Decision | un
 
 /** Whether the machine may go although there is no snapshot: Fly has refused it often enough. */
 export function snapshotGivenUp({ tenant }: PlanInput): boolean {
-  const { retry } = tenant.status
-  return retry?.step === 'snapshotVolume' && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
+  const retry = retryOf(tenant.status, 'snapshotVolume')
+  return retry !== undefined && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
 }
 
 /** When the retained volume may be purged. */

@@ -1,6 +1,6 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
-import type { Retry } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { retryOf } from './retries.ts'
 import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
@@ -40,12 +40,18 @@ function wanted(input: PlanInput, world: World): Decision {
 }
 
 /** A step that failed is not repeated before its time; every other step may go on meanwhile. */
-function held(decision: Decision, retry: Retry | undefined, input: PlanInput): Decision {
-  if (decision.kind !== 'act' || retry?.step !== decision.step.kind) return decision
-  if (retry.generation < input.tenant.generation) return decision
+function held(decision: Decision, input: PlanInput): Decision {
+  const { status, generation } = input.tenant
+  const retry = decision.kind === 'act' ? retryOf(status, decision.step.kind) : undefined
+  if (retry === undefined || retry.generation < generation) return decision
   const { reason, message, notBefore } = retry
   if (notBefore === undefined) return stall(input, reason, message)
   return input.now < notBefore ? { kind: 'wait', reason, message, until: notBefore } : decision
+}
+
+function ends(decision: Decision): boolean {
+  if (decision.kind !== 'act') return decision.kind === 'settled'
+  return decision.step.kind === 'destroyVolume' || decision.step.kind === 'forgetTenant'
 }
 
 /**
@@ -54,12 +60,10 @@ function held(decision: Decision, retry: Retry | undefined, input: PlanInput): D
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
-  const permitted = (decision: Decision) => held(decision, input.tenant.status.retry, input)
   const stray = strayFinding(input, world)
-  if (stray !== undefined) {
-    const verdict = permitted(stray)
-    // A stray that cannot be removed now keeps nobody from the tenant itself, unless it is not known which is which.
-    if (verdict.kind === 'act' || verdict.kind === 'stalled' || world.machine === undefined) return verdict
-  }
-  return permitted(wanted(input, world))
+  const first = stray === undefined ? undefined : held(stray, input)
+  if (first?.kind === 'act' || first?.kind === 'stalled') return first
+  // A stray that cannot be removed now keeps nobody from the tenant itself; but nothing ends while it lives.
+  const own = held(wanted(input, world), input)
+  return first !== undefined && ends(own) ? first : own
 }

@@ -148,6 +148,6 @@ export interface Ports {
   classOf(tenant: Tenant): ClassSpec | undefined
   /** Machines that the last list of the fleet showed for a tenant: a hint, read again by id before it counts. */
   readonly seen: (uid: string) => readonly string[]
-  /** The term of the lease, stamped on what is created. Undefined: not ours to act. */
-  term(): number | undefined
+  /** The term of the lease, where it is held for `spareMs` more. Undefined: not ours to act. */
+  readonly term: (spareMs?: number) => number | undefined
 }

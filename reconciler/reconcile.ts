@@ -10,7 +10,7 @@ import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
-import { stepWords, type Step } from './step.ts'
+import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again; undefined: it does not exist any more. */
@@ -59,7 +59,9 @@ async function fail(
   noteFor(ports, tenant)('failed', what.step, what.fault.message)
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  return { at: written === undefined ? now : (what.retry?.notBefore ?? now + ports.settings.resyncMs) }
+  // Another step may be possible meanwhile: the planner is asked again before this one's time.
+  const soon = now + ports.settings.pollMs
+  return { at: written === undefined ? now : Math.min(what.retry?.notBefore ?? soon, soon) }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
@@ -88,7 +90,10 @@ async function perform(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Pr
 
 async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promise<ComeBack> {
   // Never call with a lease that has run out: another controller may be acting already.
-  if (ports.term() === undefined) return { at: ports.clock.now() + ports.settings.resyncMs }
+  if (ports.term(spareMsFor(step)) === undefined) {
+    const { pollMs, resyncMs } = ports.settings
+    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs) }
+  }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])

@@ -23,6 +23,7 @@ import { absenceProved } from './intent.ts'
 import type { ObservedMachine } from './observed.ts'
 import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
+import { forgotten, remembered, retryOf } from './retries.ts'
 import { withVolume } from './restore.ts'
 import type { Step } from './step.ts'
 import { inStateSince } from './stuck.ts'
@@ -105,10 +106,8 @@ function intentAfter(input: PlanInput, world: World, decision: Decision): Intent
   return intent.absentSince === undefined ? { ...intent, absentSince: input.now } : intent
 }
 
-function retryAfter({ tenant }: PlanInput, decision: Decision): Retry | undefined {
-  const { retry } = tenant.status
-  const renewed = retry !== undefined && retry.generation < tenant.generation
-  return decision.kind === 'settled' || renewed ? undefined : retry
+function retriesAfter({ tenant }: PlanInput, decision: Decision) {
+  return forgotten(tenant.status, ({ generation }) => decision.kind === 'settled' || generation < tenant.generation)
 }
 
 /** The status that says what was seen and what will be done next, including the note before a create. */
@@ -131,7 +130,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     hosts: wish.hosts,
     route,
     intent: intentAfter(input, world, decision),
-    retry: retryAfter(input, decision),
+    ...retriesAfter(input, decision),
     preparedBoot: tenant.status.preparedBoot,
     snapshot: snapshotNote(input, decision),
     certificates: certificatesAfter(input, decision),
@@ -152,10 +151,10 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
 /** The status after a step went through, at `now`. */
 export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
   const { status } = tenant
-  const done = { ...status, retry: status.retry?.step === step.kind ? undefined : status.retry }
+  const done = { ...status, ...forgotten(status, (retry) => retry.step === step.kind) }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)
-    return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1 } }
+    return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1, updatedAt: now } }
   const { volume, machine } = created
   if (step.kind === 'createVolume' && volume !== undefined)
     return withVolume({ ...done, intent: undefined }, { id: volume.id, incarnation: step.incarnation }, tenant.restore)
@@ -199,13 +198,13 @@ export function statusBlind(tenant: Tenant, effective: EffectiveState, fault: Fa
 
 /** The status after a step failed. */
 export function statusFailed(tenant: Tenant, step: Step['kind'], fault: Fault, at: Moment): TenantStatus {
-  const retry = failure(tenant.status.retry, step, fault, tenant.generation, at)
+  const retry = failure(retryOf(tenant.status, step), step, fault, tenant.generation, at)
   const creates = step === 'createVolume' || step === 'createMachine'
   return {
     ...tenant.status,
     ...withFailure(tenant, retry, at.now),
     // A refusal says that nothing was made; silence does not.
     intent: creates && !fault.ambiguous ? undefined : tenant.status.intent,
-    retry,
+    ...remembered(tenant.status, retry),
   }
 }

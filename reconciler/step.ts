@@ -53,6 +53,14 @@ export type Step =
 
 export type StepKind = Step['kind']
 
+/** What cannot be taken back. */
+const irreversible: ReadonlySet<StepKind> = new Set(['destroyMachine', 'destroyVolume', 'forgetTenant'])
+
+/** How much of the lease must be left to begin a step: a call that destroys must end while the lease is still ours. */
+export function spareMsFor({ kind }: Step): number {
+  return irreversible.has(kind) ? 10_000 : 0
+}
+
 /** Each step as a person reads it: "creating the volume". */
 export const stepWords: Readonly<Record<StepKind, string>> = {
   createApp: 'creating the Fly app',

@@ -3,6 +3,7 @@ import type { Decision, PlanInput } from './decision.ts'
 import { driftOf, restamp, update } from './drift.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
+import { retryOf } from './retries.ts'
 import { busy } from './stuck.ts'
 import { act, settle } from './verdicts.ts'
 import type { World } from './world.ts'
@@ -13,8 +14,8 @@ const suspendableMb = 2048
 const mostRefusals = 3
 
 function suspendRefused({ tenant }: PlanInput): boolean {
-  const { retry } = tenant.status
-  return retry?.step === 'suspendMachine' && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
+  const retry = retryOf(tenant.status, 'suspendMachine')
+  return retry !== undefined && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
 }
 
 function rest(input: PlanInput, { id }: ObservedMachine): Decision {

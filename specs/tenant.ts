@@ -92,8 +92,9 @@ export interface DriftRecord {
   /** Of the wanted machine: another wish starts another record. */
   readonly specHash: string
   readonly since: Instant
-  /** How often it was updated to this wish and still differs. */
+  /** How often it was updated to this wish lately, and when last. */
   readonly updates: number
+  readonly updatedAt?: Instant | undefined
 }
 
 /** A machine that stops by itself: how often in a row, and when last. */
@@ -134,7 +135,10 @@ export interface TenantStatus {
   readonly machine?: MachineRecord | undefined
   readonly volume?: VolumeRecord | undefined
   readonly intent?: Intent | undefined
+  /** The last step that failed and is to be tried again. */
   readonly retry?: Retry | undefined
+  /** Other steps that failed before and wait for their time too. */
+  readonly alsoFailing?: readonly Retry[] | undefined
   /** Set while Fly cannot be asked about this tenant at all. */
   readonly outage?: Retry | undefined
   /** The boot whose root filesystem got its system packages. */

@@ -30,7 +30,7 @@ const resyncMs = 300_000
 const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
-const lease = { ttlMs: 15_000, renewMs: 3_000 }
+const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
   readonly config: Config
@@ -103,7 +103,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
     guards: openGuards(),
     seen: (uid) => fleet.idsOf(uid),
-    term: () => held.term,
+    term: (spareMs = 0) => held.termFor(spareMs),
   }
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()

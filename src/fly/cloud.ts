@@ -140,12 +140,13 @@ export function flyCloud(options: CloudOptions): Cloud {
   const { client, app, org, naming, clock } = options
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
+  const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
   return {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
     appExists: async () => {
-      appKnown ||= (await orNothing(client.appGet(app))) !== undefined
+      appKnown ||= await askForApp()
       return appKnown
     },
     createApp: () =>

@@ -43,8 +43,13 @@ export class Lease {
 
   /** The term while the lease is surely held; undefined otherwise, also when a renewal is overdue. */
   get term(): number | undefined {
+    return this.termFor(0)
+  }
+
+  /** The term where the lease is surely held for another `spareMs`, so that a call begun now ends before it does. */
+  termFor(spareMs: number): number | undefined {
     const held = this.#held
-    return held !== undefined && this.#options.clock.now() < held.until ? held.term : undefined
+    return held !== undefined && this.#options.clock.now() + spareMs < held.until ? held.term : undefined
   }
 
   /** Tries for the lease now and keeps trying. */

@@ -138,7 +138,11 @@ export function tenantsIn(db: Db): Tenants {
       compareAndSet(collection, tenant, { set: { status }, unset: [], raise: { revision: 1 } }),
     purge: async (tenant) => {
       const { uid, revision } = tenant
-      const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, { $set: tombstone(tenant) })
+      const write = {
+        $set: tombstone(tenant),
+        $unset: { parked: true, restore: true, retryRequestedAt: true } as const,
+      }
+      const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1
     },
     claimsOf: async (volume, uid) => {

@@ -2,7 +2,15 @@
 import test from 'ava'
 import { gatewayConfig } from '../../boot/config.ts'
 import { canonical } from '../../boot/json.ts'
-import { BRIDGE_PATH, machineConfig, type MachineInput, machineRequest, specHash } from '../../boot/machine.ts'
+import {
+  BRIDGE_PATH,
+  contentHash,
+  machineConfig,
+  mergedConfig,
+  type MachineInput,
+  machineRequest,
+  specHash,
+} from '../../boot/machine.ts'
 
 const input: MachineInput = {
   image: 'ghcr.io/openclaw/openclaw@sha256:0123',
@@ -132,4 +140,47 @@ test('the hash moves with everything that is the wish', (t) => {
   ]
   const hashes = [input, ...others].map(specHash)
   t.is(new Set(hashes).size, hashes.length)
+})
+
+test('an update keeps what others have set, takes back what is ours, and closes what would open the machine', (t) => {
+  const wanted = machineConfig({ ...input, gateway: { ...input.gateway, managed: false } })
+  const live = {
+    ...machineConfig(input),
+    env: { ...machineConfig(input).env, THEIRS: '1' },
+    files: [{ guest_path: '/etc/theirs', raw_value: 'eA==' }],
+    metadata: { ...machineConfig(input).metadata, fly_process_group: 'app' },
+    services: [{ internal_port: 18789 }],
+    dns: { skip_registration: true },
+  }
+  const merged = mergedConfig(live, wanted) as typeof live
+  t.is(merged.env['THEIRS'], '1')
+  t.false('KIWICLAW_PROXY_TOKEN' in merged.env)
+  t.deepEqual(
+    merged.files.map(({ guest_path: path }) => path),
+    ['/etc/theirs', BRIDGE_PATH],
+  )
+  t.is(merged.metadata['fly_process_group' as keyof typeof merged.metadata], 'app')
+  t.deepEqual(merged.services, [])
+  t.deepEqual(merged.dns, { skip_registration: true })
+  t.is(contentHash(merged), contentHash(wanted))
+})
+
+test('the content’s hash sees what a hand may change, and not whose machine it is or what is not ours', (t) => {
+  const config = machineConfig(input)
+  const hash = contentHash(config)
+  const other = machineConfig({ ...input, identity: { ...input.identity, incarnation: 9, term: 1 }, volumeId: 'vol_2' })
+  const rotated = machineConfig({ ...input, secrets: { ...input.secrets, gatewayToken: 'another' } })
+  for (const same of [other, rotated, { ...config, env: { ...config.env, THEIRS: '1' }, metadata: {} }])
+    t.is(contentHash(same), hash)
+  const without = Object.fromEntries(Object.entries(config.env).filter(([key]) => key !== 'OPENCLAW_GATEWAY_TOKEN'))
+  for (const changed of [
+    { ...config, image: 'example/other' },
+    { ...config, guest: { ...config.guest, memory_mb: 4096 } },
+    { ...config, init: { exec: ['/bin/sh'] } },
+    { ...config, env: { ...config.env, OPENCLAW_STATE_DIR: '/tmp' } },
+    { ...config, env: without },
+    { ...config, services: [{ internal_port: 18789 }] },
+    {},
+  ])
+    t.not(contentHash(changed), hash)
 })

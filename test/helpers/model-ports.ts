@@ -26,6 +26,9 @@ export interface Outside {
   lagMs: number
   /** The tenant's document is a tombstone. */
   purged: boolean
+  /** Other tenants whose record names the volume, and machines that the fleet's list showed. */
+  claims: string[]
+  seen: string[]
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
@@ -41,6 +44,8 @@ export function outsideOf(tenant: Tenant): Outside {
     clock: new VirtualClock(),
     lagMs: 0,
     purged: false,
+    claims: [],
+    seen: [],
     trip: () => {},
     pass() {
       this.world = passTime(this.world)
@@ -73,7 +78,7 @@ function storeOver(outside: Outside): TenantStore {
         outside.purged = true
         return true
       }),
-    claimsOf: () => call(outside, 'store.claimsOf', () => []),
+    claimsOf: () => call(outside, 'store.claimsOf', () => outside.claims),
     watch: () => Promise.resolve({ close: () => Promise.resolve() }),
   }
 }
@@ -174,7 +179,7 @@ export function portsOver(outside: Outside): Ports {
     },
     classOf: () => standard,
     guards: openGuards(),
-    seen: () => [],
+    seen: () => outside.seen,
     term: () => 1,
   }
 }

@@ -76,7 +76,7 @@ export async function startFly(folder: string, env: NodeJS.ProcessEnv = {}): Pro
     MOORAGE_SIM_SCALE: '0.02',
     ...env,
   })
-  const url = await until(`the simulator is up: ${started.output()}`, 20_000, () =>
+  const url = await until(`the simulator is up: ${started.output()}`, 60_000, () =>
     Promise.resolve(found(started, /"url":"([^"]+)"/)),
   )
   return { ...started, url }
@@ -100,7 +100,7 @@ export async function startMoorage(folder: string, env: NodeJS.ProcessEnv = {}):
     ...env,
   })
   const read = (what: string, pattern: RegExp) =>
-    until(`${what} is announced`, 20_000, () => Promise.resolve(found(started, pattern))).catch((error: unknown) => {
+    until(`${what} is announced`, 60_000, () => Promise.resolve(found(started, pattern))).catch((error: unknown) => {
       throw new Error(`Moorage did not start: ${started.output()}`, { cause: error })
     })
   const proxy = await read('the proxy', /Tenants +\S+:(\d+)\//)

@@ -126,3 +126,33 @@ test('where there are no change streams the watch compares revisions', async (t)
   t.true(seen.includes('removed uid-acme'))
   await watch.close()
 })
+
+test('a purged tenant is a tombstone: ids stay, what its owner wrote goes, and its name and domain are free', async (t) => {
+  const db = await database(t)
+  const store = tenantsIn(db)
+  const personal = { labels: { owner: 'jane-doe' }, domains: ['agent.jane.test'], config: { note: 'canary' } }
+  const { labels, domains, config } = personal
+  const before = tenantWith(
+    { domains, config },
+    {
+      labels,
+      entitlement: { state: 'suspended', reason: 'canary' },
+      parked: { entitlement: { state: 'ended' }, since: 1 },
+    },
+  )
+  const status = { ...before.status, volume: { id: 'vol_1', incarnation: 1 }, hosts: domains }
+  await store.add({ ...before, status })
+  const [stale] = await store.page({ limit: 1 })
+  if (stale === undefined) throw new Error('it is not there')
+  const fresh = await store.saveStatus(stale, status)
+  t.false(await store.purge(stale))
+  t.true(fresh !== undefined && (await store.purge(fresh)))
+  t.is(await store.byName('acme'), undefined)
+  const tombstone = await db.collection<{ _id: string }>('tenants').findOne({ _id: before.uid })
+  t.like(tombstone, { purged: true, name: 'acme', status: { volume: { id: 'vol_1' } } })
+  t.notRegex(JSON.stringify(tombstone), /canary|jane/)
+  t.deepEqual(await store.claimsOf('vol_1', 'somebody-else'), [before.uid])
+  t.deepEqual(await store.claimsOf('vol_1', before.uid), [])
+  t.is(await store.add({ ...before, uid: 'another-uid' }), 'added')
+  t.is((await store.byName('acme'))?.uid, 'another-uid')
+})
