@@ -2,7 +2,7 @@
 import { findCondition } from '../../specs/conditions.ts'
 import type { PlatformSettings } from '../../reconciler/ports.ts'
 import type { Tenant } from '../../specs/tenant.ts'
-import { createTenant, perform, type Cast } from './stage/actions.ts'
+import { createTenant, idOf, perform, type Cast } from './stage/actions.ts'
 import type { Database } from './stage/database.ts'
 import { problemsOf } from './stage/expect.ts'
 import type { GuestHistory } from './stage/guests.ts'
@@ -52,7 +52,7 @@ async function allRest({ stage, cast }: Course, since: ReadonlyMap<string, numbe
   for (const uid of cast.uids.values()) {
     const tenant = await stage.tenants.get(uid)
     if (tenant === undefined) continue
-    if ((stage.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
+    if ((stage.recorder.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
   }
   return true
 }
@@ -87,8 +87,12 @@ async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
   const before = await lookAround(stage, new Map(cast.uids))
   const guestsBefore = histories(course)
   const lines = stage.recorder.lines.length
-  const looks = new Map(stage.looks)
+  const looks = new Map(stage.recorder.looks)
   for (const action of phase.when) await perform(stage, cast, action)
+  for (const name of scenario.excuse) {
+    const id = await idOf(stage, cast, name)
+    if (id !== undefined) watched.excused.add(id)
+  }
   const { done, limitMs, must } = untilOf(course, phase, { lines, looks })
   const came = await stage.until(done, limitMs)
   const after = await lookAround(stage, new Map(cast.uids))
@@ -114,10 +118,13 @@ async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
 async function prepare(course: Course): Promise<void> {
   const { stage, cast, scenario } = course
   const { tenants, spec, converged } = scenario.given
+  await stage.finish()
   for (const name of tenants) await createTenant(stage, cast, name, spec)
   if (!converged) return
   if (!(await stage.until(() => allRest(course, new Map()), 3_600_000)))
     throw new Error(`the given tenants do not come to rest: ${standing(await lookAround(stage, cast.uids))}`)
+  // The next list of the fleet knows them.
+  await stage.until(() => false, scenario.given.settle ?? scenario.given.resyncEvery)
 }
 
 /** Runs a scenario. The same seed gives the same course of events. */
@@ -144,7 +151,11 @@ export async function runScenario(
   try {
     await prepare(course)
     const phases: PhaseResult[] = []
-    for (const phase of scenario.phases) phases.push(await runPhase(course, phase))
+    for (const [index, phase] of scenario.phases.entries()) {
+      // What a phase began does not reach into the next one; a new tenant has not been looked at yet.
+      if (index > 0 || given.converged) await stage.finish()
+      phases.push(await runPhase(course, phase))
+    }
     return { phases, virtualMs: stage.clock.now() - began }
   } finally {
     await stage.close()

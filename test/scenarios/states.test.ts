@@ -1,3 +1,3 @@
 import { testScenarios } from './declare.ts'
 
-testScenarios('states')
+testScenarios('states', 'volumes', 'stuck')

@@ -29,12 +29,18 @@ async function fact(stage: Stage, cast: Cast, name: string, what: string): Promi
   }
 }
 
+/** What `machine`, `globex.volume` or a kept name stands for now; undefined when it stands for nothing. */
+export async function idOf(stage: Stage, cast: Cast, name: string): Promise<string | undefined> {
+  const [first = '', part] = name.split('.')
+  const [owner, what] = part === undefined ? [firstOf(cast), first] : [first, part]
+  return cast.kept.get(name) ?? fact(stage, cast, owner, what)
+}
+
 /** `$machine`, `$globex.volume`, or a kept id, in a text. */
 async function filled(stage: Stage, cast: Cast, text: string): Promise<string> {
   let result = text
-  for (const [whole, name = '', part] of text.matchAll(/\$([a-z][a-z0-9]*)(?:\.([a-z]+))?/g)) {
-    const [owner, what] = part === undefined ? [firstOf(cast), name] : [name, part]
-    const value = cast.kept.get(name) ?? (await fact(stage, cast, owner, what))
+  for (const [whole, name = ''] of text.matchAll(/\$([a-z][a-z0-9]*(?:\.[a-z]+)?)/g)) {
+    const value = await idOf(stage, cast, name)
     if (value === undefined) throw new Error(`nothing is known as ${whole}`)
     result = result.replace(whole, value)
   }

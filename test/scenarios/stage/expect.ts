@@ -2,7 +2,7 @@
 import { findCondition, type ConditionType } from '../../../specs/conditions.ts'
 import type { Tenant } from '../../../specs/tenant.ts'
 import type { GuestHistory } from './guests.ts'
-import { changesBetween, type Seen } from './look.ts'
+import { changesBetween, isLive, type Seen } from './look.ts'
 import type { Expectation, Fact, TenantExpectation } from './schema.ts'
 
 /** What a phase began with and ended with. */
@@ -116,9 +116,7 @@ function listProblems(what: string, found: readonly object[], word: string, want
 }
 
 function worldProblems({ after: { world } }: Ends, wanted: NonNullable<Expectation['world']>): string[] {
-  const live = <Each extends { readonly state: string }>(all: readonly Each[]) =>
-    all.filter(({ state }) => state !== 'destroyed')
-  const machines = live(world.machines)
+  const machines = world.machines.filter(isLive)
   const certificates = world.certificates.filter(({ status }) => status !== 'destroyed')
   const tally = Object.groupBy(machines, ({ state }) => state)
   const counts = Object.fromEntries(Object.entries(tally).map(([state, all = []]) => [state, all.length]))
@@ -126,7 +124,7 @@ function worldProblems({ after: { world } }: Ends, wanted: NonNullable<Expectati
     ...(Array.isArray(wanted.machines) || wanted.machines === undefined
       ? listProblems('machines', machines, 'state', wanted.machines)
       : unlike(counts, wanted.machines, 'machines')),
-    ...listProblems('volumes', live(world.volumes), 'state', wanted.volumes),
+    ...listProblems('volumes', world.volumes.filter(isLive), 'state', wanted.volumes),
     ...listProblems('certificates', certificates, 'hostname', wanted.certificates),
     ...listProblems('snapshots', world.snapshots, 'status', wanted.snapshots),
   ]

@@ -2,7 +2,7 @@
 // nothing is made twice, nothing foreign is touched, and the status does not claim what is not so.
 import { findCondition } from '../../../specs/conditions.ts'
 import type { Tenant } from '../../../specs/tenant.ts'
-import { ownerOf, type FlyMachine, type Seen } from './look.ts'
+import { isLive, ownerOf, type FlyMachine, type Seen } from './look.ts'
 import type { Scenario } from './schema.ts'
 
 export interface Watched {
@@ -31,10 +31,7 @@ function volumeProblems({ world }: Seen, { purging, excused }: Watched, allow: S
 function machineProblems({ world }: Seen, allow: Scenario['allow']): string[] {
   const ours = world.machines.filter((machine) => ownerOf(machine) !== undefined)
   const byName = Object.groupBy(ours, ({ name }) => name)
-  const byOwner = Object.groupBy(
-    ours.filter(({ state }) => state !== 'destroyed'),
-    (machine) => ownerOf(machine)?.uid ?? '',
-  )
+  const byOwner = Object.groupBy(ours.filter(isLive), (machine) => ownerOf(machine)?.uid ?? '')
   return [
     ...Object.entries(byName).flatMap(([name, all = []]) =>
       all.length > 1 ? [`the machine ${name} was made ${all.length} times`] : [],
@@ -45,12 +42,13 @@ function machineProblems({ world }: Seen, allow: Scenario['allow']): string[] {
   ]
 }
 
-function foreignProblems({ world }: Seen, { foreign }: Watched): string[] {
+function foreignProblems({ world }: Seen, { foreign, excused }: Watched): string[] {
   const problems: string[] = []
   for (const machine of world.machines) {
     if (machine.config?.metadata?.['moorage_env'] === 'test' || ownerOf(machine) !== undefined) continue
     const first = foreign.get(machine.id)
     if (first === undefined) foreign.set(machine.id, machine)
+    else if (excused.has(machine.id)) continue
     else if (first.instance_id !== machine.instance_id || machine.state === 'destroyed')
       problems.push(`the foreign machine ${machine.id} was touched`)
   }

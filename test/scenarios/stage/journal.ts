@@ -13,6 +13,8 @@ export interface Recorder extends Journal {
   /** Steps begun, as `tenant step`. */
   readonly begun: readonly string[]
   readonly defects: readonly unknown[]
+  /** How often Fly was asked about each tenant, answered or not, by uid. */
+  readonly looks: ReadonlyMap<string, number>
   /** Guards that tell the recorder of each fault: the journal's entry has its sentence only. */
   over(guards: Guards): Guards
 }
@@ -24,7 +26,7 @@ function lineOf({ kind, what }: JournalEntry, fault: Fault | undefined): string 
     case 'failed':
       return `${what} ✗ ${fault?.rule.reason ?? '?'}`
     case 'stalled':
-      return `stalled: ${what}`
+      return `stalled ${what}`
     case 'step':
     case 'wait':
     case 'settled':
@@ -36,11 +38,13 @@ export function recorder(): Recorder {
   const lines: TraceLine[] = []
   const begun: string[] = []
   const defects: unknown[] = []
+  const looks = new Map<string, number>()
   const faults = new Map<string, Fault>()
   return {
     lines,
     begun,
     defects,
+    looks,
     note: (entry) => {
       if (entry.kind === 'step') begun.push(`${entry.tenant} ${entry.what}`)
       const text = lineOf(entry, faults.get(entry.uid))
@@ -50,6 +54,7 @@ export function recorder(): Recorder {
     over: (guards) => ({
       ...guards,
       ended: (tenant, step, fault) => {
+        if (step === undefined) looks.set(tenant.uid, (looks.get(tenant.uid) ?? 0) + 1)
         if (fault !== undefined) faults.set(tenant.uid, fault)
         guards.ended(tenant, step, fault)
       },
@@ -61,7 +66,7 @@ export function recorder(): Recorder {
 export function traceOf(all: readonly TraceLine[], since: number, many: boolean): string[] {
   const told: { text: string; times: number }[] = []
   for (const { tenant, text } of all.slice(since)) {
-    const line = many ? `${tenant}: ${text}` : text
+    const line = many ? `${tenant} ${text}` : text
     const last = told.at(-1)
     if (last?.text === line) last.times += 1
     else told.push({ text: line, times: 1 })

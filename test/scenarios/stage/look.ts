@@ -43,6 +43,11 @@ const naming = { prefix: 'kc', environment: 'test' }
 export const ownerOf = ({ name }: { readonly name: string }): { uid: string; incarnation: number } | undefined =>
   parseName(naming, name)
 
+/** Ended for good: as absent as what never was. */
+const ended = new Set(['destroyed', 'migrated', 'replaced'])
+
+export const isLive = ({ state }: { readonly state: string }): boolean => !ended.has(state)
+
 const reading = new Set(routes.filter(({ reads }) => reads).map(({ action }) => action))
 
 /** How often each changing action was called between two moments. */

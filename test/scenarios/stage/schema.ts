@@ -117,6 +117,8 @@ const phase = z.strictObject({
 export const scenarioFile = z.strictObject({
   name: z.string(),
   why: z.string(),
+  /** What of Moorage is known not to be so yet: the scenario is expected to fail. */
+  defect: z.string().optional(),
   /** Rows of the fault table in src/fly/errors.ts, as `rowName` writes them. */
   covers: z.array(z.string()).default([]),
   given: z
@@ -126,13 +128,17 @@ export const scenarioFile = z.strictObject({
       tenants: z.array(z.string()).default(['acme']),
       /** Tenants are there, running and at rest before the first phase. */
       converged: z.boolean().default(false),
+      /** How long they rest before that; one resync unless set. */
+      settle: duration.optional(),
       app: z.enum(['present', 'absent']).default('present'),
-      resyncEvery: duration.default(10_000),
+      resyncEvery: duration.default(60_000),
       settings: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
     })
     .prefault({}),
   /** What the invariants are to put up with here. */
   allow: z.strictObject({ machines: z.int().default(1), volumes: z.int().default(1) }).prefault({}),
+  /** Volumes and foreign machines that the scenario itself destroys, by the names that actions have for them. */
+  excuse: z.array(z.string()).default([]),
   phases: z.array(phase).min(1),
 })
 

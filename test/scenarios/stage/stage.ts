@@ -34,14 +34,14 @@ export interface Stage {
   readonly tenants: Tenants
   readonly guests: ScenarioGuests
   readonly recorder: Recorder
-  /** How often each tenant was looked at, by uid. */
-  readonly looks: ReadonlyMap<string, number>
   /** One call of the simulated Fly, below its root. */
   fly(method: string, path: string, body?: unknown): Promise<Reply>
   /** One call of the REST API, as its admin. */
   api(method: string, path: string, body?: unknown): Promise<Reply>
   /** Lets time pass until `done` holds where everything is still; false when it does not within `limitMs`. */
   until(done: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean>
+  /** Lets what is under way end, where that takes no longer than a second. */
+  finish(): Promise<boolean>
   /** Time goes on while nobody looks: what was due on the way happens once, late. */
   leap(ms: number): Promise<void>
   /** A controller that is killed and one that takes over. */
@@ -75,12 +75,14 @@ function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
     MOORAGE_PUBLIC_ORIGIN: 'https://moorage.test',
     MOORAGE_SIM_SCALE: '1',
   })
-  return { ...platformSettings({ config, proxyPort: undefined }), ...more }
+  // What boots inside a machine is tested elsewhere, and long texts in every answer cost time.
+  const short = { bootScript: '#!/bin/sh\n', bridgeSource: '//\n' }
+  return { ...platformSettings({ config, proxyPort: undefined }), ...short, ...more }
 }
 
 async function openSim(options: StageOptions, clock: VirtualClock, guests: ScenarioGuests) {
   const folder = await newFolder()
-  const given = { folder, port: 0, scale: 1, seed: 1, clock, guests: guests.host, log: options.log }
+  const given = { folder, port: 0, scale: 0.1, seed: 1, clock, guests: guests.host, log: options.log }
   const sim = await startSim({ ...given, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
   const close = async () => {
     await sim.close()
@@ -96,24 +98,17 @@ interface Parts {
   readonly guests: ScenarioGuests
   readonly recorder: Recorder
   readonly flyUrl: string
-  readonly looks: Map<string, number>
   readonly settings: PlatformSettings
 }
 
 async function portsOf(parts: Parts, fleet: FleetMemory): Promise<Ports> {
-  const { clock, stillness, tenants, looks, settings } = parts
+  const { clock, stillness, tenants, settings } = parts
   const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
   const classes = readClasses()
   const client = flyClient({ baseUrl: parts.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
   return {
     cloud: flyCloud({ client, app, org: 'personal', naming: settings.naming, clock }),
-    store: {
-      ...tenants,
-      get: (uid) => {
-        looks.set(uid, (looks.get(uid) ?? 0) + 1)
-        return tenants.get(uid)
-      },
-    },
+    store: tenants,
     probe: parts.guests.probe,
     secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
     clock,
@@ -186,8 +181,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   stillness.hold(sim.url)
   const tenants = watchedTenants(options.database.tenants, options.database.feed, stillness)
   const settings = settingsOf(options.settings)
-  const looks = new Map<string, number>()
-  const parts = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, looks, settings }
+  const parts = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, settings }
   const api = await startApi({
     ...{ host: '127.0.0.1', port: 0, tenants, classes: readClasses(), policy: settings, adminToken, clock },
     log: { info: () => {}, warn: () => {}, error: (_fields, message) => options.log(message) },
@@ -211,6 +205,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
     api: (method, path, body) => settle(call(`${api.url}${path}`, method, adminToken, body)),
     until,
+    finish: () => until(() => stillness.waiting === 0, 1_000),
     leap: async (ms) => {
       await stillness.still()
       clock.leap(ms)

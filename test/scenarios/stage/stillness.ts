@@ -2,7 +2,6 @@
 // real sockets, a real database driver and virtual time one world with one order of events, without a sleep.
 import diagnostics from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setTimeout as realDelay } from 'node:timers/promises'
 
 interface Started {
   readonly request: IncomingMessage
@@ -13,8 +12,6 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** So many turns of the event loop without work, one after the other, are stillness. */
 const calmTurns = 3
-/** After so many turns of waiting a thread or a disk is slow: the processor is left to it. */
-const patientAfter = 100
 const giveUpMs = 30_000
 
 const bodiless = new Set([101, 204, 205, 304])
@@ -35,6 +32,7 @@ export class Stillness {
   #events = 0
   #lane: Promise<unknown> = Promise.resolve()
   #arrived = (): void => undefined
+  #changed = (): void => undefined
 
   /** From now on `fetch` is watched; the answer ends that. */
   install(): () => void {
@@ -59,33 +57,58 @@ export class Stillness {
       return await work
     } finally {
       this.#work -= 1
+      this.#changed()
     }
   }
 
   /** So many events are still to be delivered (negative: have been). */
   events(more: number): void {
     this.#events = Math.max(0, this.#events + more)
+    this.#changed()
+  }
+
+  /** Requests that wait in their server for time to pass. */
+  get waiting(): number {
+    return this.#inside.size
   }
 
   /** Nobody listens any more. */
   noEvents(): void {
     this.#events = 0
+    this.#changed()
   }
 
   /** Resolves when nothing moves but by the virtual clock. */
   async still(): Promise<void> {
-    const began = performance.now()
-    for (let calm = 0, turns = 0; calm < calmTurns; turns += 1) {
-      await (turns < patientAfter ? turn() : realDelay(1))
-      calm = this.#isStill() ? calm + 1 : 0
-      if (performance.now() - began > giveUpMs) throw new Error(`nothing comes to rest: ${this.#account()}`)
+    for (let calm = 0; calm < calmTurns;) {
+      if (this.#isUnderWay()) {
+        calm = 0
+        await this.#change()
+      } else {
+        await turn()
+        calm = this.#isUnderWay() || this.#hasFileWork() ? 0 : calm + 1
+      }
     }
   }
 
-  #isStill(): boolean {
-    if (this.#work > 0 || this.#events > 0 || this.#fetches !== this.#inside.size) return false
-    for (const request of this.#inside) if (!request.complete) return false
-    return !process.getActiveResourcesInfo().some((resource) => fileWork.test(resource))
+  #isUnderWay(): boolean {
+    return this.#work > 0 || this.#events > 0 || this.#fetches !== this.#inside.size
+  }
+
+  #hasFileWork(): boolean {
+    for (const request of this.#inside) if (!request.complete) return true
+    return process.getActiveResourcesInfo().some((resource) => fileWork.test(resource))
+  }
+
+  /** The next time that something begins or ends. */
+  #change(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`nothing comes to rest: ${this.#account()}`)), giveUpMs)
+      this.#changed = () => {
+        clearTimeout(late)
+        resolve()
+      }
+    })
   }
 
   #account(): string {
@@ -97,7 +120,11 @@ export class Stillness {
     this.#arrived()
     if (!this.#held.has(request.socket.localPort ?? 0)) return
     this.#inside.add(request)
-    response.once('close', () => this.#inside.delete(request))
+    this.#changed()
+    response.once('close', () => {
+      this.#inside.delete(request)
+      this.#changed()
+    })
   }
 
   /** Requests set out one after the other, so that they arrive in the order in which they were made. */
@@ -120,6 +147,7 @@ export class Stillness {
       return new Response(bodiless.has(status) ? null : answer.body, { status, headers })
     } finally {
       this.#fetches -= 1
+      this.#changed()
     }
   }
 
