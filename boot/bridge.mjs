@@ -145,6 +145,13 @@ function greet(me, client, proved) {
   })
 }
 
+/** Node cannot reset a socket while its FIN is under way: that fails with EINVAL, and the handle stays and spins. */
+function reset(/** @type {net.Socket} */ socket) {
+  const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+  if (ending) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 /**
  * Joins a proved connection to the gateway, each direction ending by itself. A broken side breaks the other with a reset,
  * so that a cut answer never looks like a complete one.
@@ -155,8 +162,8 @@ function greet(me, client, proved) {
 function join(client, gateway) {
   let reached = false
   gateway.on('connect', () => (reached = true))
-  gateway.on('error', () => (reached ? client.resetAndDestroy() : client.destroySoon()))
-  client.on('error', () => gateway.resetAndDestroy())
+  gateway.on('error', () => (reached ? reset(client) : client.destroySoon()))
+  client.on('error', () => reset(gateway))
   gateway.on('close', () => client.destroySoon())
   client.on('close', () => gateway.destroySoon())
   client.pipe(gateway)
@@ -229,7 +236,7 @@ function bind(server, { host, port, forMs, fatal }) {
  * @throws {TypeError} when the host is a wildcard or no IP literal, or the key has not 32 bytes
  */
 export function startBridge(options) {
-  const { host, port, targetPort, uid, incarnation, key, now = Date.now } = options
+  const { host, port, targetPort, uid, incarnation, key, now = Date.now, bindForMs: forMs = BIND_FOR_MS } = options
   const address = canonical(host)
   if (address === undefined || address === '0.0.0.0' || address === '[::]')
     throw new TypeError('the bridge listens on one IP address, not on a name or a wildcard')
@@ -247,12 +254,7 @@ export function startBridge(options) {
     throw error
   }
   if (options.onListening !== undefined) server.on('listening', options.onListening)
-  const giveUp = bind(server, {
-    host,
-    port,
-    forMs: options.bindForMs ?? BIND_FOR_MS,
-    fatal: options.onFatal ?? fail,
-  })
+  const giveUp = bind(server, { host, port, forMs, fatal: options.onFatal ?? fail })
   return {
     boot,
     connections: () => open.size,

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
+import { reset } from './reset.ts'
 import type { Upstreams } from './upstream.ts'
 
 /** A request that met a stale connection is sent again; more often than this it is not bad luck. */
@@ -49,11 +50,12 @@ export function reasonOf(failure: unknown): Reason {
 }
 
 /**
- * Gives up on a request that has no answer yet, by a reset: an orderly end would only tell the gateway that the client has
- * said all. (Once there is an answer, the connection may already carry another request.)
+ * Gives up on a request whose answer is not complete, by a reset: an orderly end would only tell the gateway that the client
+ * has said all. One that is over may have left its connection to another request, and counts as destroyed for Node.
  */
 export function abandon(upstream: ClientRequest): void {
-  upstream.socket?.resetAndDestroy()
+  if (upstream.destroyed) return
+  if (upstream.socket !== null) reset(upstream.socket)
   upstream.destroy()
 }
 
@@ -115,11 +117,12 @@ function mayRepeat({ failure, upstream }: Exchange, request: IncomingMessage, re
 }
 
 /**
- * Ends an answer that cannot be completed, so that it does not look complete. An HTTP/1.0 client knows the end of a body
- * only by the end of the connection: there it has to be a reset.
+ * Ends an answer that cannot be completed, so that it does not look complete: by a reset, unless the tenant itself ended in
+ * order. An HTTP/1.0 client knows the end of a body only by the end of the connection: there it is always a reset.
  */
-export function cut({ httpVersion }: Exchange, response: ServerResponse): void {
-  if (httpVersion === '1.0') response.socket?.resetAndDestroy()
+export function cut({ httpVersion, upstream }: Exchange, response: ServerResponse): void {
+  const orderly = upstream?.socket?.readableEnded === true && httpVersion !== '1.0'
+  if (!orderly && response.socket !== null) reset(response.socket)
   response.destroy()
 }
 

@@ -1,17 +1,20 @@
 // What the proxy does with each request and upgrade that arrives: page or tenant, and what follows when a tenant fails.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { createCarrier, cut, InternalFault, reasonOf, type Carrier } from './carry.ts'
+import { abandon, createCarrier, cut, InternalFault, reasonOf, type Carrier } from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
 import { requestHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
+import { StallGuard } from './stalled.ts'
 import { RouteTable } from './table.ts'
 import { createUpgrader, writeAnswer, type Upgrader } from './upgrade.ts'
 import { Upstreams, type UpstreamOptions } from './upstream.ts'
 
-export interface GateOptions extends Omit<RoadOptions, 'lookup'>, UpstreamOptions {
+export interface GateOptions extends Omit<RoadOptions, 'lookup'>, Omit<UpstreamOptions, 'connected'> {
   readonly headTimeoutMs: number
+  /** How often it looks for peers that read nothing any more. */
+  readonly stallMs: number
 }
 
 export interface ProxyStats {
@@ -28,6 +31,8 @@ export interface ProxyStats {
   readonly dials: number
   /** Requests sent again because a kept connection had been closed. */
   readonly repeated: number
+  /** Connections cut because the other end had stopped reading. */
+  readonly stalled: number
   /** How often something at a tenant's address could not prove to be that tenant. Anything but 0 deserves a look. */
   readonly crossTenantBlocked: number
   /** How often a tenant claimed a host that another one had. */
@@ -48,14 +53,17 @@ export class Gate {
   readonly #upstreams: Upstreams
   readonly #carry: Carrier
   readonly #upgrade: Upgrader
+  readonly #stalls: StallGuard
   readonly #clients = new Set<net.Socket>()
   readonly #pages = new Map<Reason, number>()
-  readonly #counts = { requests: 0, upgrades: 0, inFlight: 0, repeated: 0, hostConflicts: 0 }
+  readonly #counts = { requests: 0, upgrades: 0, inFlight: 0, repeated: 0, stalled: 0, hostConflicts: 0 }
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs } = options
-    const upstreams = new Upstreams(options)
+    const { clock, log, headTimeoutMs, stallMs } = options
+    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#counts.stalled += 1) })
+    const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
+    this.#stalls = stalls
     this.#upstreams = upstreams
     this.#log = log
     this.table = new RouteTable({
@@ -83,6 +91,11 @@ export class Gate {
     })
   }
 
+  /** A client has connected. */
+  connected(socket: net.Socket): void {
+    this.#stalls.watch(socket)
+  }
+
   /** One request. What goes wrong is a page, or a cut answer; nothing is thrown. */
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = this.#road.enter(request, false)
@@ -90,6 +103,7 @@ export class Gate {
     this.#counts.inFlight += 1
     response.once('close', () => {
       this.#counts.inFlight -= 1
+      if (!response.writableFinished && exchange.upstream !== undefined) abandon(exchange.upstream)
       this.#road.leave(exchange, response.statusCode, response.writableFinished)
       this.#drained?.()
     })
@@ -157,6 +171,7 @@ export class Gate {
   }
 
   close(): void {
+    this.#stalls.close()
     this.#upstreams.close()
   }
 

@@ -54,6 +54,7 @@ export function listener(gate: Gate, log: ProxyLog): http.Server {
     response.once('close', () => open.delete(response))
     void answer(request, response)
   }
+  server.on('connection', (socket) => gate.connected(socket))
   server.on('request', take)
   server.on('checkContinue', take)
   server.on('upgrade', (request, socket, head) => {

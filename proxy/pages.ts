@@ -27,6 +27,8 @@ const wordings: Record<Reason, Wording> = {
     title: 'Getting ready',
     detail: 'This assistant is being started. It usually takes less than a minute.',
   },
+  asleep: { status: 503, title: 'Asleep', detail: 'This assistant is asleep and is being woken.' },
+  waking: { status: 503, title: 'Waking up', detail: 'This assistant is waking up. It usually takes a few seconds.' },
   suspended: { status: 503, title: 'Paused', detail: 'This assistant is paused. Its owner can start it again.' },
   billing: {
     status: 402,
@@ -77,7 +79,7 @@ export function statusOf(reason: Reason): number {
 
 /** In how many seconds it is worth asking again; undefined where nothing is promised. */
 export function retryAfter(reason: Reason, retrySeconds: number): number | undefined {
-  if (reason === 'provisioning') return retrySeconds
+  if (reason === 'provisioning' || reason === 'asleep' || reason === 'waking') return retrySeconds
   return reason === 'failed' ? Math.max(failedRetrySeconds, retrySeconds) : undefined
 }
 

@@ -25,6 +25,8 @@ export interface ProxyOptions {
   readonly headTimeoutMs?: number
   /** How long an unused connection to a machine is kept; 30 s by default. */
   readonly idleMs?: number
+  /** A peer that accepts no bytes for one to two times this is cut; 2 min by default. */
+  readonly stallMs?: number
   /** How long `close` lets requests finish; 5 s by default. */
   readonly graceMs?: number
 }
@@ -64,8 +66,12 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     dialTimeoutMs: options.dialTimeoutMs ?? 5_000,
     headTimeoutMs: options.headTimeoutMs ?? 300_000,
     idleMs: options.idleMs ?? 30_000,
+    stallMs: options.stallMs ?? 120_000,
   })
-  const following = await routes.follow(gate.table)
+  const following = await routes.follow(gate.table).catch((error: unknown) => {
+    gate.close()
+    throw error
+  })
   const server = listener(gate, log)
   const port = await listening(server, options.port, host).catch(async (error: unknown) => {
     await following.close()

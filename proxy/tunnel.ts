@@ -1,6 +1,7 @@
 // A WebSocket's two sockets as one thing: when either is over, so is the other.
 import type net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
+import { reset } from './reset.ts'
 import { keepAliveMs } from './upstream.ts'
 
 /** How long the second socket may take to send what it still holds. */
@@ -8,7 +9,7 @@ const lingerMs = 2_000
 
 /**
  * Ties two sockets together. An orderly end passes through, and what was written still arrives; a peer that then neither
- * reads nor ends is cut off. Copying the bytes is not done here.
+ * reads nor ends is cut off. Any other end passes through as a reset. Copying the bytes is not done here.
  */
 export function tie(client: net.Socket, upstream: net.Socket, clock: Clock): void {
   let cancel: (() => void) | undefined
@@ -18,13 +19,15 @@ export function tie(client: net.Socket, upstream: net.Socket, clock: Clock): voi
   }
   const linger = () => (cancel ??= clock.after(lingerMs, destroy))
   const join = (one: net.Socket, other: net.Socket) => {
-    // Without a listener an error would end the process; the end of the socket follows, and is what counts.
-    one.on('error', () => one.destroy())
+    // Before the library, which would end the other side in order.
+    one.on('error', () => reset(other))
     one.once('end', linger)
     one.once('close', () => {
       if (other.destroyed) cancel?.()
-      else linger()
-      other.destroySoon()
+      else if (one.readableEnded) {
+        linger()
+        other.destroySoon()
+      } else reset(other)
     })
   }
   join(client, upstream)

@@ -6,6 +6,7 @@ import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
 import { DialError, dialProved } from './handshake.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
+import { reset } from './reset.ts'
 import type { Target } from './target.ts'
 
 /** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
@@ -19,6 +20,8 @@ export interface UpstreamOptions {
   readonly dialTimeoutMs: number
   /** How long a free connection waits for the next request. */
   readonly idleMs: number
+  /** Sees each proved connection. */
+  readonly connected: (socket: net.Socket) => void
 }
 
 interface Upstream {
@@ -76,7 +79,7 @@ export class Upstreams {
   }
 
   #cut({ key }: Target): void {
-    for (const socket of this.#live.get(key)?.sockets ?? []) socket.resetAndDestroy()
+    for (const socket of this.#live.get(key)?.sockets ?? []) reset(socket)
   }
 
   async #dial(name: string): Promise<net.Socket> {
@@ -92,6 +95,7 @@ export class Upstreams {
       throw new DialError('unreachable', 'the route changed while the machine was dialled')
     }
     upstream.sockets.add(socket)
+    this.#options.connected(socket)
     socket.once('close', () => upstream.sockets.delete(socket))
     return socket
   }

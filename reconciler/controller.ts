@@ -39,6 +39,8 @@ export class Controller {
   readonly #ports: Ports
   readonly #queue: Queue
   readonly #sweeps: readonly Sweep[]
+  /** The generation of each tenant that the queue has been told of. */
+  readonly #told = new Map<string, number>()
   #watch: { close(): Promise<void> } | undefined
   #fleet: Fleet = 'not asked'
   #resyncing: Promise<void> | undefined
@@ -52,11 +54,14 @@ export class Controller {
   /** Watches first and lists after, so that nothing falls between the two. */
   async start(): Promise<void> {
     this.#watch = await this.#ports.store.watch({
-      // Our own status writes come back as changes too; only what has not been acted on is worth a pass.
+      // Our own status writes come back as changes too; only a new wish is worth a pass, and each only once: a pass that
+      // could not act on it yet has its own time to come back.
       changed: ({ uid, generation, status }) => {
-        if (generation !== status.observedGeneration) this.#queue.add(uid, priorities.change)
+        if (generation === status.observedGeneration || generation <= (this.#told.get(uid) ?? 0)) return
+        this.#told.set(uid, generation)
+        this.#queue.add(uid, priorities.change)
       },
-      removed: () => {},
+      removed: (uid) => void this.#told.delete(uid),
       missed: () => void this.#enqueueAll().catch((error: unknown) => this.#ports.journal.defect('*', error)),
     })
     await this.#enqueueAll()

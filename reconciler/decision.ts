@@ -12,11 +12,24 @@ export type Decision =
   /** Do this one thing, then look again. */
   | { readonly kind: 'act'; readonly step: Step }
   /** Something passes by itself: look again at `until`. */
-  | { readonly kind: 'wait'; readonly reason: string; readonly message: string; readonly until: Instant }
+  | {
+      readonly kind: 'wait'
+      readonly reason: string
+      readonly message: string
+      readonly until: Instant
+      /** What of the fleet it waits for (guards/): the tenant is looked at as soon as that is over. */
+      readonly waitsFor?: string
+    }
   /** The world is as wanted; look again at `until` all the same. */
   | { readonly kind: 'settled'; readonly until: Instant }
   /** Nothing helps but a person or a changed spec. */
-  | { readonly kind: 'stalled'; readonly reason: string; readonly message: string; readonly until: Instant }
+  | {
+      readonly kind: 'stalled'
+      readonly reason: string
+      readonly message: string
+      readonly until: Instant
+      readonly waitsFor?: string
+    }
 
 /** What is wanted, worked out from the tenant, its class and the platform's settings. */
 export interface Wish {
@@ -29,6 +42,9 @@ export interface Wish {
   readonly contentHash: string
   /** The metadata that the machine is to carry, except what only its making knows (incarnation, term). */
   readonly metadata: Readonly<Record<string, string>>
+  /** When the tenant was last used, as far as is known, and when it falls asleep unless it is used. */
+  readonly lastUsedAt: Instant | undefined
+  readonly sleepsAt: Instant | undefined
   readonly hosts: readonly string[]
   readonly certificates: readonly WantedCertificate[]
 }

@@ -1,5 +1,6 @@
 // Execute: one step -> one call. The only switch with effects; it decides nothing.
 import { PREPARE_AGAIN, prepareCommand } from '../boot/machine.ts'
+import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Wish } from './decision.ts'
@@ -66,6 +67,12 @@ async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promis
   })
 }
 
+/** A request that came after the decision is worth more than the decision. */
+async function stillUnused({ activity, clock }: Ports, { uid }: Tenant, since: Instant | undefined): Promise<void> {
+  if (since === undefined || (await activity.sleep(uid, since, clock.now()))) return
+  throw new Fault('raced', 'The tenant was used in the moment when it was to be put to sleep.', { call: 'sleep' })
+}
+
 async function forget({ store }: Ports, tenant: Tenant): Promise<void> {
   if (await store.purge(tenant)) return
   throw new Fault('raced', 'The tenant was written while it was being purged.', { call: 'purge' })
@@ -100,9 +107,11 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       await cloud.startMachine(step.id)
       break
     case 'suspendMachine':
+      await stillUnused(ports, tenant, step.unusedSince)
       await cloud.suspendMachine(step.id)
       break
     case 'stopMachine':
+      await stillUnused(ports, tenant, step.unusedSince)
       await cloud.stopMachine(step.id)
       break
     case 'destroyMachine':

@@ -1,5 +1,6 @@
 // The planner: the only place that decides. Pure: the same tenant, world and time give the same decision.
 import type { Decision, PlanInput } from './decision.ts'
+import { guarded, outlived } from './guards/guarded.ts'
 import { retryOf } from './retries.ts'
 import { planRestore } from './restore.ts'
 import { planRunning } from './running.ts'
@@ -41,9 +42,10 @@ function wanted(input: PlanInput, world: World): Decision {
 
 /** A step that failed is not repeated before its time; every other step may go on meanwhile. */
 function held(decision: Decision, input: PlanInput): Decision {
+  if (decision.kind !== 'act') return decision
   const { status, generation } = input.tenant
-  const retry = decision.kind === 'act' ? retryOf(status, decision.step.kind) : undefined
-  if (retry === undefined || retry.generation < generation) return decision
+  const retry = retryOf(status, decision.step.kind)
+  if (retry === undefined || retry.generation < generation || outlived(retry, decision.step, input)) return decision
   const { reason, message, notBefore } = retry
   if (notBefore === undefined) return stall(input, reason, message)
   return input.now < notBefore ? { kind: 'wait', reason, message, until: notBefore } : decision
@@ -60,10 +62,11 @@ function ends(decision: Decision): boolean {
  */
 export function plan(input: PlanInput): Decision {
   const world = surveyWorld(input)
+  const permitted = (decision: Decision) => guarded(held(decision, input), input)
   const stray = strayFinding(input, world)
-  const first = stray === undefined ? undefined : held(stray, input)
+  const first = stray === undefined ? undefined : permitted(stray)
   if (first?.kind === 'act' || first?.kind === 'stalled') return first
   // A stray that cannot be removed now keeps nobody from the tenant itself; but nothing ends while it lives.
-  const own = held(wanted(input, world), input)
+  const own = permitted(wanted(input, world))
   return first !== undefined && ends(own) ? first : own
 }

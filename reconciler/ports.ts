@@ -4,7 +4,7 @@ import type { Clock, Instant } from '../specs/clock.ts'
 import type { Fault } from '../specs/faults.ts'
 import type { CertificatePolicy } from '../specs/names.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
-import type { PlanSettings } from './decision.ts'
+import type { Decision, PlanSettings } from './decision.ts'
 import type { FleetView } from './guards/view.ts'
 import type {
   CertificateState,
@@ -88,6 +88,13 @@ export interface TenantStore {
   watch(sink: TenantSink): Promise<{ close(): Promise<void> }>
 }
 
+/** When tenants were last used. */
+export interface ActivityStore {
+  lastUsedAt(uid: string): Promise<Instant | undefined>
+  /** Whether nobody has used the tenant after `at`; a use that comes later finds it asleep. */
+  sleep(uid: string, at: Instant, now: Instant): Promise<boolean>
+}
+
 export interface TenantSink {
   changed(tenant: Tenant): void
   removed(uid: string): void
@@ -127,18 +134,25 @@ export interface PlatformSettings extends PlanSettings, CertificatePolicy {
 export interface Guards {
   /** What the planner may know of the fleet now. */
   view(): FleetView
+  /** Why Fly is not to be asked about this tenant now; undefined when it may be, and that look is accounted for. */
+  blockedRead(tenant: Tenant): Fault | undefined
   /** A step is about to be taken. Synchronous, right after the plan, so that two passes never take the same chance. */
   admit(tenant: Tenant, step: Step): void
+  /** What was decided instead of a step: a tenant that waits for the fleet is woken when it need not any more. */
+  waits(tenant: Tenant, decision: Decision): void
   /** Writes down a destructive step before its call, so that a crash cannot make it forgotten. */
   charge(tenant: Tenant, step: Step): Promise<void>
-  /** How the step, or a read (`undefined`), ended: undefined is success. */
+  /** How the step, or a look (`undefined`), ended: undefined is success. */
   ended(tenant: Tenant, step: Step | undefined, fault: Fault | undefined): void
+  /** The pass is over: what it was admitted for and did not do is free again. */
+  release(tenant: Tenant): void
 }
 
 export interface Ports {
   readonly cloud: Cloud
   readonly guards: Guards
   readonly store: TenantStore
+  readonly activity: ActivityStore
   readonly probe: Probe
   readonly secrets: Secrets
   readonly clock: Clock

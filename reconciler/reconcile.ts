@@ -112,33 +112,58 @@ function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, 
   else note(decision.kind === 'wait' ? 'wait' : 'stalled', decision.reason, decision.message)
 }
 
+async function wishNow(ports: Ports, tenant: Tenant): Promise<Wish> {
+  return wishOf(ports, tenant, await ports.activity.lastUsedAt(tenant.uid))
+}
+
 /** The whole input of the planner for one tenant, observed now. Throws a Fault when Fly cannot be asked. */
-export async function look(ports: Ports, tenant: Tenant, wish: Wish = wishOf(ports, tenant)): Promise<PlanInput> {
+export async function look(ports: Ports, tenant: Tenant, known?: Wish): Promise<PlanInput> {
+  const wish = known ?? (await wishNow(ports, tenant))
   const observed: Observed = await observe(ports, tenant, wish)
   const { settings, guards, clock } = ports
   return { tenant, wish, observed, fleet: guards.view(), settings, now: clock.now() }
+}
+
+/** Looks, unless others have just found that Fly cannot be asked. Answers what the planner is given, or the Fault. */
+async function seek(ports: Ports, tenant: Tenant, wish: Wish): Promise<PlanInput | Fault> {
+  const { guards } = ports
+  const blocked = guards.blockedRead(tenant)
+  if (blocked !== undefined) return blocked
+  try {
+    const input = await look(ports, tenant, wish)
+    guards.ended(tenant, undefined, undefined)
+    // Success may have ended a hold: the plan is made with what is known after it.
+    return { ...input, fleet: guards.view() }
+  } catch (error) {
+    const fault = asFault(error)
+    guards.ended(tenant, undefined, fault)
+    return fault
+  }
+}
+
+async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
+  const { guards, clock } = ports
+  const wish = await wishNow(ports, tenant)
+  const input = await seek(ports, tenant, wish)
+  if (input instanceof Fault) return failBlind(ports, tenant, wish, input)
+  const decision = plan(input)
+  if (decision.kind === 'act') guards.admit(tenant, decision.step)
+  else guards.waits(tenant, decision)
+  const written = await save(ports, tenant, statusSeen(input, decision))
+  // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
+  if (written === undefined) return { at: clock.now() }
+  if (decision.kind === 'act') return act(ports, written, wish, decision.step)
+  if (written !== tenant) noteDecision(ports, tenant, decision)
+  return { at: decision.until }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
 export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
   const tenant = await ports.store.get(uid)
   if (tenant === undefined) return undefined
-  const wish = wishOf(ports, tenant)
-  let input: PlanInput
   try {
-    input = await look(ports, tenant, wish)
-  } catch (error) {
-    const fault = asFault(error)
-    ports.guards.ended(tenant, undefined, fault)
-    return failBlind(ports, tenant, wish, fault)
+    return await pass(ports, tenant)
+  } finally {
+    ports.guards.release(tenant)
   }
-  ports.guards.ended(tenant, undefined, undefined)
-  const decision = plan(input)
-  if (decision.kind === 'act') ports.guards.admit(tenant, decision.step)
-  const written = await save(ports, tenant, statusSeen(input, decision))
-  // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
-  if (written === undefined) return { at: ports.clock.now() }
-  if (decision.kind === 'act') return act(ports, written, wish, decision.step)
-  if (written !== tenant) noteDecision(ports, tenant, decision)
-  return { at: decision.until }
 }

@@ -35,7 +35,13 @@ function runningRoute(input: PlanInput, world: World, decision: Decision): Route
     const target = targetOf(input, machine)
     if (answers(input, target)) return target
   }
-  return { kind: 'closed', reason: decision.kind === 'stalled' ? 'failed' : 'provisioning' }
+  if (decision.kind === 'stalled') return { kind: 'closed', reason: 'failed' }
+  return { kind: 'closed', reason: wakes(input.tenant.status.route) ? 'waking' : 'provisioning' }
+}
+
+/** A tenant on its way from sleep to its open road. */
+function wakes(before: Route): boolean {
+  return before.kind === 'closed' && (before.reason === 'asleep' || before.reason === 'waking')
 }
 
 type Resting = Exclude<EffectiveState, 'running'>
@@ -47,8 +53,9 @@ function restingRoute(effective: Resting): Route {
     case 'billing-suspended':
       return { kind: 'closed', reason: 'billing' }
     case 'admin-suspended':
-    case 'idle-suspended':
       return { kind: 'closed', reason: 'suspended' }
+    case 'idle-suspended':
+      return { kind: 'closed', reason: 'asleep' }
     case 'pool-warm':
       return { kind: 'closed', reason: 'provisioning' }
   }
@@ -63,5 +70,6 @@ export function routeOf(input: PlanInput, world: World, decision: Decision): Rou
 /** The route while Fly cannot be asked: closing needs nobody's answer, and an open road stays open. */
 export function blindRoute(effective: EffectiveState, before: Route): Route {
   if (effective !== 'running') return restingRoute(effective)
-  return before.kind === 'forward' ? before : { kind: 'closed', reason: 'provisioning' }
+  if (before.kind === 'forward') return before
+  return { kind: 'closed', reason: wakes(before) ? 'waking' : 'provisioning' }
 }

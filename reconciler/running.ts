@@ -52,8 +52,14 @@ function started(input: PlanInput, machine: ObservedMachine, volume: ObservedVol
   return deferredUntil(input, machine) === undefined ? update(input, machine, volume, true) : undefined
 }
 
+/** In the middle of a replacement a machine reads `stopped` for a while (measured by others: fly-api.md 2.3). */
+const replacingMs = 30_000
+
 /** A machine that keeps stopping is started later and later: a failing start of the agent costs the tenant LLM tokens. */
 function start(input: PlanInput, world: World, machine: ObservedMachine): Decision {
+  const { drift } = input.tenant.status
+  if (drift?.updatedAt !== undefined && input.now - drift.updatedAt < replacingMs * input.settings.scale)
+    return poll(input, 'MachineBusy', `Machine ${machine.id} is being replaced by its new version.`, drift.updatedAt)
   const crash = crashAfter(input, world)
   const at = startableAt(crash, input.settings.scale)
   if (input.now >= at) return act({ kind: 'startMachine', id: machine.id })
@@ -124,7 +130,7 @@ function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Dec
       guestFinding(input, machine) ??
       restamp(input, machine) ??
       certificateFinding(input) ??
-      settle(input, deferral(input, machine))
+      settle(input, Math.min(deferral(input, machine) ?? Infinity, input.wish.sleepsAt ?? Infinity))
     )
   const { name, incarnation } = nextMachine(input)
   return act({ kind: 'createMachine', name, incarnation, volume: volume.id, region: volume.region })

@@ -5,7 +5,7 @@ import type { Route } from '../specs/route.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf } from './drift.ts'
 import { purgeAt } from './farewell.ts'
-import { stepWords } from './step.ts'
+import { stepWords, type StepKind } from './step.ts'
 import type { World } from './world.ts'
 
 function say(type: ConditionType, yes: boolean, reason: string, message: string): Statement {
@@ -61,14 +61,23 @@ function deletedStatement(input: PlanInput, decision: Decision): Statement {
   return say('Ready', false, 'Retained', `The machine is gone; the volume is retained until ${until}, then destroyed.`)
 }
 
+/** Steps that the users of a tenant whose gateway answers notice nothing of. */
+const gentle: readonly StepKind[] = ['stampMachine', 'requestCertificate', 'deleteCertificate', 'extendVolume']
+
+function isGentle(decision: Decision, { observed }: PlanInput): boolean {
+  return decision.kind === 'act' && gentle.includes(decision.step.kind) && observed.guest.kind === 'ready'
+}
+
 function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {
   const { wish, tenant } = input
   if (wish.effective === 'deleted') return deletedStatement(input, decision)
+  if (wish.effective === 'idle-suspended')
+    return say('Ready', false, 'Asleep', `${tenant.name} sleeps because nobody uses it; the next request wakes it.`)
   if (wish.effective !== 'running') {
     const owner = wish.effective === 'billing-suspended' ? 'billing' : 'the admin'
     return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)
   }
-  if (decision.kind === 'settled' && route.kind === 'forward')
+  if (route.kind === 'forward' && (decision.kind === 'settled' || isGentle(decision, input)))
     return say('Ready', true, 'Running', 'The machine answers and its road is open.')
   if (decision.kind === 'wait' || decision.kind === 'stalled')
     return say('Ready', false, decision.reason, decision.message)

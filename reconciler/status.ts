@@ -19,6 +19,7 @@ import type { Decision, PlanInput } from './decision.ts'
 import { driftAfter } from './drift.ts'
 import type { Created } from './execute.ts'
 import { snapshotAfter } from './farewell.ts'
+import { asleepAfter, awakeAfter } from './idle.ts'
 import { absenceProved } from './intent.ts'
 import type { ObservedMachine } from './observed.ts'
 import { blindRoute, routeOf } from './route.ts'
@@ -135,6 +136,8 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     snapshot: snapshotNote(input, decision),
     certificates: certificatesAfter(input, decision),
     drift: driftAfter(input, world),
+    awakeSince: awakeAfter(input),
+    asleepSince: asleepAfter(input),
     crash: crashAfter(input, world),
     replacedAt: replacedAfter(input, decision),
     fenced: fencedAfter(input, world),

@@ -1,5 +1,7 @@
 // Step: the closed list of things that the controller can do to the outside. Each is exactly one change.
 
+import type { Instant } from '../specs/clock.ts'
+
 /** Why a machine goes: the tenant is deleted, another takes its place, or it is an earlier one that came back. */
 export type DestroyReason = 'deleted' | 'replaced' | 'stray'
 
@@ -42,8 +44,9 @@ export type Step =
       readonly metadata: Readonly<Record<string, string>>
     }
   | { readonly kind: 'startMachine'; readonly id: string }
-  | { readonly kind: 'suspendMachine'; readonly id: string }
-  | { readonly kind: 'stopMachine'; readonly id: string }
+  /** `unusedSince`: only if nobody has used the tenant after that, which is looked at again in the last moment. */
+  | { readonly kind: 'suspendMachine'; readonly id: string; readonly unusedSince?: Instant | undefined }
+  | { readonly kind: 'stopMachine'; readonly id: string; readonly unusedSince?: Instant | undefined }
   | { readonly kind: 'destroyMachine'; readonly id: string; readonly region: string; readonly why: DestroyReason }
   | { readonly kind: 'prepareMachine'; readonly id: string; readonly boot: string }
   | { readonly kind: 'requestCertificate'; readonly host: string }

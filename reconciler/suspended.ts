@@ -1,6 +1,8 @@
 // The road to a suspended tenant: no compute, the volume stays. Pure.
+import { faultRules } from '../specs/faults.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { driftOf, restamp, update } from './drift.ts'
+import { fallingAsleep } from './idle.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
 import { retryOf } from './retries.ts'
@@ -11,17 +13,21 @@ import type { World } from './world.ts'
 /** Fly's suspend keeps memory up to 2 GB (docs: reference/suspend-resume); a larger machine is stopped. */
 const suspendableMb = 2048
 /** After so many refusals of a suspend the machine is stopped: rest matters more than a quick waking. */
-const mostRefusals = 3
+const mostRefusals = 6
+/** A host or an API that is away has refused nothing. */
+const refusals: readonly string[] = [faultRules.invalid.reason, faultRules.transient.reason]
 
 function suspendRefused({ tenant }: PlanInput): boolean {
   const retry = retryOf(tenant.status, 'suspendMachine')
-  return retry !== undefined && (retry.notBefore === undefined || retry.attempts >= mostRefusals)
+  if (retry === undefined || !refusals.includes(retry.reason)) return false
+  return retry.notBefore === undefined || retry.attempts >= mostRefusals
 }
 
 function rest(input: PlanInput, { id }: ObservedMachine): Decision {
   const memoryMb = input.wish.resolved?.guest.memoryMb ?? Infinity
   const suspend = memoryMb <= suspendableMb && !suspendRefused(input)
-  return act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id })
+  const unusedSince = input.wish.effective === 'idle-suspended' ? (input.wish.lastUsedAt ?? 0) : undefined
+  return fallingAsleep(input) ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
 }
 
 /** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */

@@ -2,10 +2,12 @@
 import { contentHash, machineConfig, specHash, wantedMetadata, type MachineInput } from '../boot/machine.ts'
 import { recordText } from '../specs/record.ts'
 import { resolveSpec, type ResolvedSpec } from '../specs/class.ts'
+import type { Instant } from '../specs/clock.ts'
 import { effectiveState } from '../specs/effective.ts'
 import { tenantCertificates, tenantHosts } from '../specs/names.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Wish } from './decision.ts'
+import { sleepsAt } from './idle.ts'
 import type { Ports } from './ports.ts'
 
 /** What only the create or update itself knows. */
@@ -69,12 +71,17 @@ function machineWish(ports: Ports, tenant: Tenant, resolved: ResolvedSpec | unde
 }
 
 /** What is wanted of the tenant now. */
-export function wishOf(ports: Ports, tenant: Tenant): Wish {
-  const { settings } = ports
+export function wishOf(ports: Ports, tenant: Tenant, lastUsedAt: Instant | undefined): Wish {
+  const { settings, clock } = ports
   const defaults = ports.classOf(tenant)
   const resolved = defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults)
+  const now = clock.now()
+  const sleeps = resolved === undefined ? undefined : sleepsAt(tenant, resolved.idle, lastUsedAt, now)
+  const idle = sleeps !== undefined && now >= sleeps ? 'asleep' : 'awake'
   return {
-    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
+    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle }),
+    lastUsedAt,
+    sleepsAt: sleeps,
     resolved,
     ...machineWish(ports, tenant, resolved),
     hosts: tenantHosts(tenant.name, tenant.spec.domains, settings),

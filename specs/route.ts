@@ -1,8 +1,8 @@
 // What the proxy needs to know of a tenant, decided by the reconciler and stored in the tenant's status.
 // The proxy follows these and decides nothing about tenants itself.
 
-/** Why a tenant's traffic is not forwarded now. */
-export type ClosedReason = 'provisioning' | 'suspended' | 'billing' | 'deleting' | 'failed'
+/** Why a tenant's traffic is not forwarded now. A request wakes who is `asleep`, and waits for who is `waking`. */
+export type ClosedReason = 'provisioning' | 'asleep' | 'waking' | 'suspended' | 'billing' | 'deleting' | 'failed'
 
 export interface ForwardRoute {
   readonly kind: 'forward'

@@ -144,6 +144,9 @@ export interface TenantStatus {
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
   readonly snapshot?: SnapshotRecord | undefined
+  /** Since when it has been wanted running by its owners, and since when asleep by the idle policy. */
+  readonly awakeSince?: Instant | undefined
+  readonly asleepSince?: Instant | undefined
   /** Of the restore that was last carried out: its `requestedAt`. */
   readonly restoredAt?: Instant | undefined
   /** Volumes that a restore has put aside: kept, and never mounted again. */

@@ -38,6 +38,7 @@ const settings = z.object({
   MOORAGE_LLM_BASE_URL: z.url().default('http://llm-proxy.internal:4000/v1'),
   MOORAGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   MOORAGE_RETAIN_DAYS: z.coerce.number().min(0).max(365).default(14),
+  MOORAGE_MODE: z.enum(['normal', 'observe-only']).default('normal'),
   MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *'),
   MOORAGE_SIM_SCALE: z.coerce.number().min(0).max(10).optional(),
   MOORAGE_SIM_SEED: z.coerce.number().int().default(1),
@@ -82,6 +83,8 @@ export interface Config {
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
   readonly logLevel: string
+  /** `observe-only`: Moorage looks and changes nothing, whatever operators want over REST. */
+  readonly mode: 'normal' | 'observe-only'
   readonly resyncCron: string
   /** How long a deleted tenant's volume is kept before it is purged. */
   readonly retainDays: number
@@ -134,6 +137,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
     logLevel: env.MOORAGE_LOG_LEVEL,
+    mode: env.MOORAGE_MODE,
     resyncCron: env.MOORAGE_RESYNC_CRON,
     retainDays: env.MOORAGE_RETAIN_DAYS,
     mongoUri: env.MONGODB_URI,

@@ -5,7 +5,6 @@ import type { Journal, JournalEntry } from '../reconciler/ports.ts'
 import { look } from '../reconciler/reconcile.ts'
 import { Fault } from '../specs/faults.ts'
 import { plan } from '../reconciler/plan.ts'
-import { startProxy } from '../proxy/server.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
@@ -18,16 +17,14 @@ import { openFolder, secretFile } from './folder.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
-import { routesOf } from './routes.ts'
+import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
+import { fleetIn } from './store/fleet.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
-
-/** OpenClaw refuses a forwarded loopback address; this one is reserved for documentation (RFC 5737) and nobody's. */
-const loopbackAs = '192.0.2.1'
 
 const print = (text: string) => void process.stdout.write(text)
 
@@ -101,25 +98,22 @@ async function preview(running: RunningReconciler | undefined, tenant: Parameter
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
+  if (isProxyAlone(config)) {
+    const proxy = await runProxyAlone({ config, openKeys: () => openKeys(config), log, print })
+    stack.add('proxy', () => proxy.close())
+    return
+  }
   const fly = await openFly(config, stack, log)
   const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
-    ? await startProxy({
-        port: config.proxyPort,
-        host: config.host,
-        routes: routesOf(tenants, (error) => log.error({ err: error }, 'the routes could not be read again')),
-        keys,
-        clock: realClock,
-        log,
-        edge: config.edge,
-        loopbackAs,
-      })
+    ? await startProxyRole({ config, keys, log }, () => Promise.resolve({ tenants, close: () => Promise.resolve() }))
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
@@ -138,6 +132,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
+      fleet,
       cloud: flyCloud({
         client,
         app,
@@ -161,6 +156,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         host: config.host,
         port: config.apiPort,
         tenants,
+        fleet,
         classes,
         policy,
         adminToken,

@@ -6,15 +6,18 @@ import { join } from 'node:path'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
 import { Controller } from '../reconciler/controller.ts'
-import { openGuards } from '../reconciler/guards/keeper.ts'
+import { Keeper } from '../reconciler/guards/keeper.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
+import type { FleetReading } from '../reconciler/observed.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
-import type { ClassDocument } from '../specs/class.ts'
+import { resolveSpec, type ClassDocument } from '../specs/class.ts'
 import type { Clock } from '../specs/clock.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
+import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
+import type { FleetStore } from './store/fleet.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -71,6 +74,7 @@ export interface ReconcilerOptions {
   readonly settings: PlatformSettings
   readonly store: OpenStore
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   readonly cloud: Cloud
   readonly keys: Keys
   readonly classes: ReadonlyMap<string, ClassDocument>
@@ -91,30 +95,58 @@ export interface RunningReconciler {
 export async function startReconciler(options: ReconcilerOptions): Promise<RunningReconciler> {
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
   const defect = (error: unknown) => journal.defect('*', error)
-  const fleet = new FleetMemory()
+  const activity = activityIn(store.db)
+  const memory = new FleetMemory()
+  const guards = new Keeper({
+    clock,
+    store: options.fleet,
+    mode: config.mode,
+    scale: settings.scale,
+    guestOf: ({ spec }) => {
+      const defaults = classes.get(spec.class)?.spec
+      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    },
+    wake: (uid) => active?.wake(uid),
+    leads: () => held.term !== undefined,
+    failed: defect,
+  })
   const ports: Ports = {
     cloud,
     store: tenants,
+    activity,
     probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
     secrets: keys,
     clock,
     journal,
     settings,
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
-    guards: openGuards(),
-    seen: (uid) => fleet.idsOf(uid),
+    guards,
+    seen: (uid) => memory.idsOf(uid),
     term: (spareMs = 0) => held.termFor(spareMs),
   }
+  const sweeps = [(reading: FleetReading) => guards.judge(reading), (reading: FleetReading) => memory.take(reading)]
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
+  let cancel = () => {}
   const follow = async () => {
     if (held.term === undefined) {
       await active?.stop()
       active = undefined
     } else if (active === undefined) {
-      active = new Controller(ports, { workers, sweeps: [(reading) => fleet.take(reading)] })
+      // Another controller may have destroyed, failed or doubted since this process last knew.
+      await guards.load()
+      active = new Controller(ports, { workers, sweeps })
       await active.start()
     }
+  }
+  const followSoon = () => {
+    turn = turn.then(follow).catch(async (error: unknown) => {
+      defect(error)
+      await active?.stop()
+      active = undefined
+      // Else a lease would be held by a process that does nothing.
+      cancel = clock.after(lease.renewMs, followSoon)
+    })
   }
   const held = new Lease({
     ...lease,
@@ -125,10 +157,12 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     uncontested: store.embedded,
     changed: (state, term) => {
       log.info({ state, term }, 'the reconciler lease')
-      turn = turn.then(follow).catch(defect)
+      followSoon()
     },
     failed: defect,
   })
+  const wakes = await activity.watch((uid) => active?.wake(uid))
+  const wishes = await options.fleet.watch((wish) => guards.follow(wish), defect)
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -138,8 +172,12 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     wake: (uid) => active?.wake(uid),
     close: async () => {
       await resync.destroy()
+      await wakes.close()
+      await wishes.close()
+      cancel()
       await turn
       await active?.stop()
+      await guards.settled()
       await held.close()
     },
   }

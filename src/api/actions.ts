@@ -3,7 +3,9 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Tenant } from '../../specs/tenant.ts'
+import type { TenantWish } from '../store/tenants.ts'
 import { readOptional } from './body.ts'
+import { withApproved, withRejected } from './brake.ts'
 import { preconditions } from './etag.ts'
 import { Problem } from './problem.ts'
 import { changeTenant, type WriteContext } from './writes.ts'
@@ -45,5 +47,21 @@ async function restore(routes: WriteContext, context: Context, name: string): Pr
   })
 }
 
-/** The actions under /v1/tenants/{name}/actions, by name. */
-export const actions: Readonly<Record<string, Action>> = { retry, undelete, restore }
+/** An admin's word on what the brake on billing has parked. */
+const decided =
+  (alter: (wish: TenantWish) => TenantWish): Action =>
+  (routes, context, name) =>
+    changeTenant(routes, name, preconditions(context), (wish) => {
+      if (wish.parked === undefined)
+        throw new Problem(409, 'nothing-parked', `Nothing that billing wants of ${name} waits for approval.`)
+      return alter(wish)
+    })
+
+/** The actions under /v1/tenants/{name}/actions, by name: 202 where the controller carries the word out, 200 where it is done. */
+export const actions: Readonly<Record<string, { readonly status: number; readonly perform: Action }>> = {
+  retry: { status: 202, perform: retry },
+  undelete: { status: 202, perform: undelete },
+  restore: { status: 202, perform: restore },
+  approve: { status: 200, perform: decided(withApproved) },
+  reject: { status: 200, perform: decided(withRejected) },
+}

@@ -2,6 +2,7 @@
 import Koa, { type Context, type Middleware } from 'koa'
 import { bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
+import { fleetRouter } from './fleet.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
 import type { ApiOptions } from './server.ts'
@@ -55,7 +56,7 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter(options)]
+  const routers = [platformRouter(options), tenantRouter(options), fleetRouter(options)]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())

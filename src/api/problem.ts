@@ -21,6 +21,7 @@ export const titles = {
   'domain-taken': 'A domain is in use already',
   purging: 'The tenant is being purged',
   'wrong-state': 'The tenant is not in a state for this action',
+  'nothing-parked': 'Nothing waits for approval',
   'precondition-failed': 'The resource is not what the request expected',
   'too-large': 'The body is too large',
   'unsupported-media-type': 'The body is in a format that is not read here',

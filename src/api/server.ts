@@ -6,6 +6,7 @@ import type { ClassDocument } from '../../specs/class.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import type { FleetStore } from '../store/fleet.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
@@ -26,6 +27,7 @@ export interface ApiOptions {
   /** 0 takes a free one. */
   readonly port: number
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   readonly classes: ReadonlyMap<string, ClassDocument>
   readonly policy: CertificatePolicy
   readonly adminToken: string

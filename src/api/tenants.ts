@@ -10,7 +10,7 @@ import { etagOf, notModified, preconditions } from './etag.ts'
 import { invalid, Problem } from './problem.ts'
 import { checkName, notFound } from './rules.ts'
 import { tenantView } from './view.ts'
-import { applyTenant, changeTenant, withEntitlement, withState, type WriteContext } from './writes.ts'
+import { applyTenant, changeEntitlement, changeTenant, withState, type WriteContext } from './writes.ts'
 import { check } from '../../specs/parse.ts'
 
 export interface TenantRoutes extends WriteContext {
@@ -89,9 +89,10 @@ export function tenantRouter(routes: TenantRoutes): Router {
   })
   router.put('/:name/entitlement', async (context) => {
     const wanted = await readDocument(context, entitlement)
-    const tenant = await changeTenant(routes, nameOf(context), preconditions(context), withEntitlement(wanted))
+    const tenant = await changeEntitlement(routes, nameOf(context), preconditions(context), wanted)
     routes.wake(tenant.uid)
-    answer(context, tenant)
+    // Accepted, and not in effect: the brake has parked it.
+    answer(context, tenant, tenant.parked === undefined ? 200 : 202)
   })
   router.get('/:name/plan', async (context) => {
     const tenant = await existing(routes, nameOf(context))
@@ -99,11 +100,11 @@ export function tenantRouter(routes: TenantRoutes): Router {
       throw new Problem(404, 'not-found', 'This process does not run the reconciler: ask one that does.')
     context.body = await routes.preview(tenant)
   })
-  for (const [action, perform] of Object.entries(actions))
+  for (const [action, { status, perform }] of Object.entries(actions))
     router.post(`/:name/actions/${action}`, async (context) => {
       const tenant = await perform(routes, context, nameOf(context))
       routes.wake(tenant.uid)
-      answer(context, tenant, 202)
+      answer(context, tenant, status)
     })
   return router
 }

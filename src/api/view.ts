@@ -37,7 +37,8 @@ function statusView({ status }: Tenant) {
 }
 
 export function tenantView(tenant: Tenant): object {
-  const { kind, name, uid, labels, spec, entitlement, generation, revision, createdAt } = tenant
+  const { kind, name, uid, labels, spec, entitlement, parked, generation, revision, createdAt } = tenant
+  const waits = parked === undefined ? {} : { parked: { entitlement: parked.entitlement, since: iso(parked.since) } }
   const times = { generation, revision, createdAt: iso(createdAt) }
-  return { kind, name, uid, labels, spec, entitlement, status: statusView(tenant), ...times }
+  return { kind, name, uid, labels, spec, entitlement, ...waits, status: statusView(tenant), ...times }
 }

@@ -2,13 +2,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../specs/clock.ts'
 import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
+import type { FleetStore } from '../store/fleet.ts'
 import type { TenantWish } from '../store/tenants.ts'
+import { brakeClass, brakeLimit, brakeSettings, withEntitlement, withParked } from './brake.ts'
 import { checkPreconditions } from './etag.ts'
 import { newTenant } from './new-tenant.ts'
 import { Problem } from './problem.ts'
 import { checkRules, notFound, type RuleContext } from './rules.ts'
 
 export interface WriteContext extends RuleContext {
+  readonly fleet: FleetStore
   readonly clock: Clock
 }
 
@@ -72,30 +75,31 @@ export function applyTenant(context: WriteContext, document: TenantDocument, whe
   return settled(() => tryApply(context, document, when))
 }
 
+async function existing({ tenants }: WriteContext, name: string, when: Preconditions): Promise<Tenant> {
+  const before = await tenants.byName(name)
+  if (before === undefined) throw notFound(name)
+  checkPreconditions(when, before)
+  return before
+}
+
 /** Changes one part of what is wanted of an existing tenant. Throws 404 when there is none. */
 export function changeTenant(
-  { tenants }: WriteContext,
+  context: WriteContext,
   name: string,
   when: Preconditions,
   alter: (wish: TenantWish, before: Tenant) => TenantWish,
 ): Promise<Tenant> {
   return settled(async () => {
-    const before = await tenants.byName(name)
-    if (before === undefined) throw notFound(name)
-    checkPreconditions(when, before)
+    const before = await existing(context, name, when)
     const wish = alter(wishOf(before), before)
     checkNotPurging(before, wish.spec.state)
-    return changes(before, wish) ? tenants.change(before, wish) : before
+    return changes(before, wish) ? context.tenants.change(before, wish) : before
   })
 }
 
 export const withState =
   (state: Tenant['spec']['state']) =>
   (wish: TenantWish): TenantWish => ({ ...wish, spec: { ...wish.spec, state } })
-
-export const withEntitlement =
-  (entitlement: Entitlement) =>
-  (wish: TenantWish): TenantWish => ({ ...wish, entitlement })
 
 /** A deletion that has begun to destroy the volume cannot be taken back. Throws 409 then. */
 export function checkNotPurging({ name, status, spec }: Tenant, wanted: Tenant['spec']['state']): void {
@@ -105,4 +109,35 @@ export function checkNotPurging({ name, status, spec }: Tenant, wanted: Tenant['
     'purging',
     `${name} is past its retention and its volume is being destroyed; it cannot come back.`,
   )
+}
+
+/** Whether billing's word may take effect; asking again for the same tenant gives the same answer. */
+async function mayTakeEffect({ fleet, clock }: WriteContext, before: Tenant, wanted: Entitlement): Promise<boolean> {
+  switch (brakeClass(before, wanted)) {
+    case 'free':
+      return true
+    case 'parked':
+      return false
+    case 'counted': {
+      const most = brakeLimit(await fleet.liveTenants())
+      return fleet.takePlace(before.uid, clock.now(), { most, windowMs: brakeSettings.windowMs })
+    }
+  }
+}
+
+/** Writes billing's word, or parks it where the brake holds it back. Throws 404 when there is no such tenant. */
+export function changeEntitlement(
+  context: WriteContext,
+  name: string,
+  when: Preconditions,
+  wanted: Entitlement,
+): Promise<Tenant> {
+  return settled(async () => {
+    const before = await existing(context, name, when)
+    const now = wishOf(before)
+    const wish = (await mayTakeEffect(context, before, wanted))
+      ? withEntitlement(now, wanted)
+      : withParked(now, wanted, context.clock.now())
+    return changes(before, wish) ? context.tenants.change(before, wish) : before
+  })
 }

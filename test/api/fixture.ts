@@ -7,6 +7,7 @@ import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
@@ -16,6 +17,7 @@ export interface ApiUnderTest {
   readonly running: RunningApi
   readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
+  readonly fleet: FleetStore
   /** What was logged, as text. */
   readonly logged: string[]
   /** With the admin's token. */
@@ -34,12 +36,14 @@ export async function startTestApi(
   const folder = await mkdtemp(join(tmpdir(), 'moorage-api-'))
   const store = await openStore({ uri: undefined, folder })
   const tenants = tenantsIn(store.db)
+  const fleet = fleetIn(store.db)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,
     tenants,
+    fleet,
     classes: readClasses(),
     policy: { domain: 'example.com', certificates: 'wildcard' },
     adminToken: token,
@@ -65,6 +69,7 @@ export async function startTestApi(
     running: api,
     store,
     tenants,
+    fleet,
     logged,
     call,
     putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),

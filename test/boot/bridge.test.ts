@@ -249,6 +249,49 @@ test('a reset on one side resets the other, so that a cut answer does not look c
   t.is(error.code, 'ECONNRESET')
 })
 
+/** Says all it has to say and vanishes, in one breath and with bytes unread: the other end sees a FIN and a reset at once. */
+function vanish(socket: net.Socket): void {
+  socket.pause().end(() => socket.resetAndDestroy())
+}
+
+const unread = Buffer.alloc(20_000_000)
+
+async function none(bridge: Bridge): Promise<boolean> {
+  for (let tries = 0; bridge.connections() > 0 && tries < 100; tries++)
+    await new Promise((next) => setTimeout(next, 20))
+  return bridge.connections() === 0
+}
+
+test('a gateway that ends and vanishes with bytes pending leaves no connection behind', async (t) => {
+  const gateway = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => setTimeout(() => vanish(socket), 50))
+  })
+  t.teardown(() => gateway.close())
+  const { port, bridge } = await machine(t, { targetPort: await listening(gateway) })
+  for (let round = 0; round < 5; round++) {
+    const { socket } = await asks(port, hello())
+    socket.on('error', () => undefined).write(unread)
+  }
+  t.true(await none(bridge))
+})
+
+test('a caller that ends and vanishes with bytes pending leaves no connection behind', async (t) => {
+  const gateway = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined).resume()
+    socket.write(unread)
+  })
+  t.teardown(() => gateway.close())
+  const { port, bridge } = await machine(t, { targetPort: await listening(gateway) })
+  for (let round = 0; round < 5; round++) {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => undefined).write(hello())
+    socket.once('data', () => setTimeout(() => vanish(socket), 50))
+  }
+  await new Promise((next) => setTimeout(next, 500))
+  t.true(await none(bridge))
+})
+
 test('1,000 connections at once are all carried, and all gone afterwards', async (t) => {
   const { port, bridge } = await machine(t)
   const sockets = await Promise.all(Array.from({ length: 1_000 }, () => asks(port, hello())))

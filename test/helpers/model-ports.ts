@@ -28,6 +28,7 @@ export interface Outside {
   purged: boolean
   /** Other tenants whose record names the volume, and machines that the fleet's list showed. */
   claims: string[]
+  lastUsedAt: number | undefined
   seen: string[]
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
@@ -45,6 +46,7 @@ export function outsideOf(tenant: Tenant): Outside {
     lagMs: 0,
     purged: false,
     claims: [],
+    lastUsedAt: undefined,
     seen: [],
     trip: () => {},
     pass() {
@@ -154,6 +156,10 @@ export function portsOver(outside: Outside): Ports {
   return {
     cloud: cloudOver(outside),
     store: storeOver(outside),
+    activity: {
+      lastUsedAt: () => call(outside, 'activity.lastUsedAt', () => outside.lastUsedAt),
+      sleep: (_uid, at) => call(outside, 'activity.sleep', () => (outside.lastUsedAt ?? 0) <= at),
+    },
     probe: { ask: () => call(outside, 'probe', () => outside.world.guest) },
     secrets: {
       gatewayToken: () => 'gateway',

@@ -12,7 +12,7 @@ export const standard: ClassSpec = {
   image: 'ghcr.io/openclaw/openclaw:2026.9.6',
   guest: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 },
   volume: { sizeGb: 1 },
-  idle: { afterMinutes: 15 },
+  idle: { afterMinutes: 0 },
   llmProxy: true,
   price: { monthlyMicros: 39_000_000, currency: 'USD' },
 }
@@ -61,6 +61,8 @@ export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {
   return {
     effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
     resolved: resolveSpec(tenant.spec, standard),
+    lastUsedAt: undefined,
+    sleepsAt: undefined,
     specHash,
     contentHash: specHash,
     metadata: stampOf(specHash),

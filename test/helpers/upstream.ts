@@ -183,8 +183,11 @@ export interface RawReply {
   readonly end: 'closed' | 'reset' | 'open'
 }
 
-/** Writes bytes as they are, and gives back everything that came until the connection ended or `ms` of silence passed. */
-export function raw(proxy: Proxy, bytes: string | Buffer, ms = 400): Promise<RawReply> {
+/**
+ * Writes bytes as they are, and gives back everything that came until the connection ended, `ms` of silence passed, or what
+ * came is `enough`.
+ */
+export function raw(proxy: Proxy, bytes: string | Buffer, ms = 400, enough?: RegExp): Promise<RawReply> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     const socket = net.connect({ host: '127.0.0.1', port: proxy.port })
@@ -194,7 +197,10 @@ export function raw(proxy: Proxy, bytes: string | Buffer, ms = 400): Promise<Raw
     }
     socket.setTimeout(ms, () => done('open'))
     socket.on('connect', () => socket.write(bytes))
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      if (enough?.test(Buffer.concat(chunks).toString('latin1')) === true) done('open')
+    })
     socket.on('end', () => done('closed'))
     socket.on('error', () => done('reset'))
   })

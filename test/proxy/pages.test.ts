@@ -10,6 +10,8 @@ const ask = (reason: Reason, accept?: string, detail?: string) =>
 const statuses: Record<Reason, number> = {
   unknown: 404,
   provisioning: 503,
+  asleep: 503,
+  waking: 503,
   suspended: 503,
   billing: 402,
   deleting: 410,
@@ -55,7 +57,7 @@ test('problem details say what RFC 9457 wants', (t) => {
 
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
-    const wanted = { provisioning: '5', failed: '30' }[reason as string]
+    const wanted = { provisioning: '5', asleep: '5', waking: '5', failed: '30' }[reason as string]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
     t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), reason === 'provisioning', reason)
   }

@@ -61,7 +61,7 @@ async function converge(outside: Outside): Promise<void> {
 }
 
 async function upTo(name: string): Promise<Outside> {
-  const outside = outsideOf(tenantWith({}, { generation: 0 }))
+  const outside = outsideOf(tenantWith({ idle: { afterMinutes: 0 } }, { generation: 0 }))
   const previous: Record<string, string[]> = {
     provision: [],
     suspend: ['provision'],

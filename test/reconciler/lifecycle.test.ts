@@ -27,7 +27,7 @@ async function live(outside: Outside, ms: number, still = false): Promise<void> 
 }
 
 async function running(spec: Partial<TenantSpec> = {}): Promise<Outside> {
-  const outside = outsideOf(tenantWith(spec))
+  const outside = outsideOf(tenantWith({ idle: { afterMinutes: 0 }, ...spec }))
   await live(outside, 2 * minute)
   outside.mutations.length = 0
   return outside

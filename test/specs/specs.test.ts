@@ -6,10 +6,11 @@ import fc from 'fast-check'
 import { classDocument, resolveSpec } from '../../specs/class.ts'
 import { stateConditions, type Statement } from '../../specs/conditions.ts'
 import { effectiveState, effectiveStates } from '../../specs/effective.ts'
-import { machineName, newUid, tenantCertificates, volumeName } from '../../specs/names.ts'
+import { machineName, newUid, parseName, tenantCertificates, volumeName } from '../../specs/names.ts'
 import { jsonSchemas, parseYaml, parseYamlAll, toYaml } from '../../specs/parse.ts'
 import { poolDocument } from '../../specs/pool.ts'
-import { tenantDocument } from '../../specs/tenant.ts'
+import { readRecord, recordText } from '../../specs/record.ts'
+import { tenantDocument, tenantSpec } from '../../specs/tenant.ts'
 import { standard } from '../helpers/tenants.ts'
 
 const specs = resolve(import.meta.dirname, '..', '..', 'specs')
@@ -99,6 +100,8 @@ test('names fit Fly’s rules, and no two tenants or incarnations share one', (t
         t.regex(volumeName(naming, uid, incarnation), /^[a-z0-9_]{1,30}$/)
         t.regex(machineName(naming, uid, incarnation), /^[a-z0-9-]{1,62}$/)
         t.not(machineName(naming, uid, incarnation), machineName(naming, uid, incarnation + 1))
+        for (const name of [volumeName(naming, uid, incarnation), machineName(naming, uid, incarnation)])
+          t.deepEqual(parseName(naming, name), { uid, incarnation })
       },
     ),
   )
@@ -122,4 +125,38 @@ test('the JSON Schema says what the validation says', (t) => {
   const { Tenant } = jsonSchemas() as { Tenant: { required: string[]; additionalProperties: boolean } }
   t.deepEqual(Tenant.required.sort(), ['kind', 'name', 'spec'])
   t.false(Tenant.additionalProperties)
+})
+
+test('a name of another installation, or of nobody, is not ours', (t) => {
+  const naming = { prefix: 'kc', environment: 'dev' }
+  for (const name of [
+    'kc-prod-abcdefghijklmnop-1',
+    'xx-dev-abcdefghijklmnop-1',
+    'kc-dev-abcdefghijklmnop',
+    'kc-dev-abcdefghijklmnop-0',
+    'kc-dev-abcdefghijklmno1-1',
+    'kc_dev_abcdefghijklmnop_1',
+    'kc_pro_abcdefghijklmnop_001',
+    'x kc_dev_abcdefghijklmnop_001',
+    '',
+  ])
+    t.is(parseName(naming, name), undefined, name)
+})
+
+test('a tenant’s record in its machine’s metadata reads back, without its configuration and state', (t) => {
+  const spec = tenantSpec.parse({
+    state: 'suspended',
+    class: 'byok',
+    region: 'ams',
+    domains: ['a.test'],
+    config: { k: 'canary' },
+  })
+  const record = readRecord(recordText({ plan: 'pro' }, spec))
+  t.deepEqual(record?.labels, { plan: 'pro' })
+  t.deepEqual(record?.spec, { class: 'byok', region: 'ams', domains: ['a.test'], update: 'deferred' })
+  t.notRegex(Buffer.from(recordText({}, spec), 'base64url').toString(), /canary|suspended/)
+  const labels = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`label-${index}`, 'x'.repeat(60)]))
+  t.deepEqual(readRecord(recordText(labels, spec))?.labels, {})
+  for (const wrong of ['', 'x', Buffer.from('{"spec":{"region":"nowhere"}}').toString('base64url')])
+    t.is(readRecord(wrong), undefined)
 })

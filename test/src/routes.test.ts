@@ -7,6 +7,9 @@ import type { Tenant } from '../../specs/tenant.ts'
 import { routesOf } from '../../src/routes.ts'
 import type { Tenants } from '../../src/store/tenants.ts'
 import { tenantWith } from '../helpers/tenants.ts'
+import { VirtualClock } from '../helpers/virtual-clock.ts'
+
+const clock = new VirtualClock()
 
 const named = (name: string, revision = 1): Tenant => tenantWith({}, { name, uid: `uid-${name}`, revision })
 
@@ -39,7 +42,7 @@ test('everything is there at the start, over several pages, and each change afte
   const stored = Array.from({ length: 1_200 }, (_, index) => named(`t${String(index).padStart(4, '0')}`))
   const { tenants, watching } = storeOf(stored)
   const { table, sink } = tableOf()
-  await routesOf(tenants, () => t.fail()).follow(sink)
+  await routesOf(tenants, { clock, failed: () => t.fail() }).follow(sink)
   t.is(table.size, 1_200)
   watching[0]?.changed(named('new', 7))
   t.is(table.get('uid-new')?.revision, 7)
@@ -51,7 +54,7 @@ test('after missed changes what is gone is dropped, and what came meanwhile stay
   const stored = [named('a'), named('b')]
   const { tenants, watching } = storeOf(stored)
   const { table, sink } = tableOf()
-  await routesOf(tenants, () => t.fail()).follow(sink)
+  await routesOf(tenants, { clock, failed: () => t.fail() }).follow(sink)
   stored.shift()
   watching[0]?.missed()
   watching[0]?.changed(named('meanwhile'))
@@ -59,16 +62,21 @@ test('after missed changes what is gone is dropped, and what came meanwhile stay
   t.deepEqual([...table.keys()].sort(), ['uid-b', 'uid-meanwhile'])
 })
 
-test('a full read that fails leaves every route as it was', async (t) => {
-  const { tenants, watching } = storeOf([named('a')])
+test('a full read that fails leaves every route as it was, and is tried again', async (t) => {
+  const stored = [named('a')]
+  const { tenants, watching } = storeOf(stored)
   const { table, sink } = tableOf()
   const failures: unknown[] = []
   let broken = false
   const page: Tenants['page'] = (query) => (broken ? Promise.reject(new Error('down')) : tenants.page(query))
-  await routesOf({ ...tenants, page }, (error) => failures.push(error)).follow(sink)
+  await routesOf({ ...tenants, page }, { clock, failed: (error) => failures.push(error) }).follow(sink)
   broken = true
   watching[0]?.missed()
   for (let turn = 0; turn < 5; turn += 1) await settle()
   t.is(failures.length, 1)
   t.deepEqual([...table.keys()], ['uid-a'])
+  stored[0] = named('b')
+  broken = false
+  await clock.advance(2_000)
+  t.deepEqual([...table.keys()], ['uid-b'])
 })
