@@ -50,7 +50,7 @@ interface Course {
 /** Every tenant has been looked at since, and rests. */
 async function allRest({ stage, cast }: Course, since: ReadonlyMap<string, number>): Promise<boolean> {
   for (const uid of cast.uids.values()) {
-    const tenant = await stage.tenants.get(uid)
+    const tenant = await stage.stores.tenants.get(uid)
     if (tenant === undefined) continue
     if ((stage.recorder.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
   }
@@ -138,6 +138,7 @@ export async function runScenario(
     seed,
     withApp: given.app === 'present',
     resyncEveryMs: given.resyncEvery,
+    mode: given.mode,
     settings: settingsOf(scenario),
     log,
   })

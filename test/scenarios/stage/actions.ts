@@ -16,7 +16,7 @@ const firstOf = ({ uids }: Cast): string => uids.keys().next().value ?? ''
 
 async function fact(stage: Stage, cast: Cast, name: string, what: string): Promise<string | undefined> {
   const uid = cast.uids.get(name)
-  const tenant = uid === undefined ? undefined : await stage.tenants.get(uid)
+  const tenant = uid === undefined ? undefined : await stage.stores.tenants.get(uid)
   switch (what) {
     case 'uid':
       return uid
@@ -74,7 +74,7 @@ function check(what: string, { status, body }: Reply, refused: string | undefine
 }
 
 async function bySpec(stage: Stage, name: string, patch: unknown, refused: string | undefined): Promise<void> {
-  const before = await stage.tenants.byName(name)
+  const before = await stage.stores.tenants.byName(name)
   const spec = laidOver(before?.spec ?? {}, patch)
   if (before !== undefined && isDeepStrictEqual(spec, before.spec))
     throw new Error(`the spec of ${name} is that already`)
@@ -82,9 +82,12 @@ async function bySpec(stage: Stage, name: string, patch: unknown, refused: strin
   check(`PUT ${name}`, await stage.api('PUT', `/v1/tenants/${name}`, document), refused)
 }
 
+/** What is wanted of every tenant unless a scenario says otherwise: hours pass, and nobody is to fall asleep in them. */
+const awake = { idle: { afterMinutes: 0 } }
+
 export async function createTenant(stage: Stage, cast: Cast, name: string, spec: unknown): Promise<void> {
-  await bySpec(stage, name, spec, undefined)
-  const tenant = await stage.tenants.byName(name)
+  await bySpec(stage, name, laidOver(awake, spec), undefined)
+  const tenant = await stage.stores.tenants.byName(name)
   if (tenant === undefined) throw new Error(`${name} was not created`)
   cast.uids.delete(name)
   cast.uids.set(name, tenant.uid)
@@ -112,6 +115,14 @@ async function atApi(stage: Stage, cast: Cast, { api, body, refused }: Of<'api'>
   check(api, await stage.api(method, path, body), refused)
 }
 
+/** What the proxy does for a request (src/routes.ts). */
+async function visit({ stores, clock }: Stage, { uids }: Cast, name: string): Promise<void> {
+  const uid = uids.get(name) ?? ''
+  const route = (await stores.tenants.get(uid))?.status.route
+  const sleeps = route?.kind === 'closed' && route.reason === 'asleep'
+  await (sleeps ? stores.activity.wake(uid, clock.now()) : stores.activity.used(new Map([[uid, clock.now()]])))
+}
+
 /** Performs one action; an answer that the scenario does not expect is an error. */
 export async function perform(stage: Stage, cast: Cast, action: Action): Promise<void> {
   const name = ('tenant' in action ? action.tenant : undefined) ?? firstOf(cast)
@@ -124,6 +135,7 @@ export async function perform(stage: Stage, cast: Cast, action: Action): Promise
       action.refused,
     )
   else if ('retry' in action) check('retry', await stage.api('POST', `/v1/tenants/${name}/actions/retry`), undefined)
+  else if ('visit' in action) await visit(stage, cast, name)
   else if ('api' in action) await atApi(stage, cast, action)
   else if ('fault' in action)
     check('the fault', await stage.fly('POST', '/_sim/faults', await filledIn(stage, cast, action.fault)), undefined)

@@ -6,12 +6,16 @@ import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
+import { activityIn, type Activity } from '../../../src/store/activity.ts'
+import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
 import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
-import { openFeed, type Feed } from './store.ts'
+import { openFeeds, type Feeds } from './feeds.ts'
 
 export interface Database {
   readonly tenants: Tenants
-  readonly feed: Feed
+  readonly fleet: FleetStore
+  readonly activity: Activity
+  readonly feeds: Feeds
   /** Forgets everything; the next scenario begins with nothing. */
   empty(): Promise<void>
   close(): Promise<void>
@@ -28,16 +32,16 @@ export async function openDatabase(): Promise<Database> {
   const client = await new MongoClient(server.uri, { ignoreUndefined: true }).connect()
   const db = client.db()
   await applySchema(db)
-  const tenants = tenantsIn(db)
-  const feed = await openFeed(tenants)
+  const stores = { tenants: tenantsIn(db), fleet: fleetIn(db), activity: activityIn(db) }
+  const feeds = await openFeeds(stores)
   return {
-    tenants,
-    feed,
+    ...stores,
+    feeds,
     empty: async () => {
-      await db.collection('tenants').deleteMany({})
+      for (const name of ['tenants', 'fleet', 'ledger', 'activity']) await db.collection(name).deleteMany({})
     },
     close: async () => {
-      await feed.close()
+      await feeds.close()
       await client.close()
       await server.close()
       await rm(folder, { recursive: true, force: true })

@@ -52,7 +52,17 @@ export function recorder(): Recorder {
     },
     defect: (_uid, error) => void defects.push(error),
     over: (guards) => ({
-      ...guards,
+      view: () => guards.view(),
+      blockedRead: (tenant) => {
+        const fault = guards.blockedRead(tenant)
+        // The pass ends with this fault, and no look is accounted for.
+        if (fault !== undefined) faults.set(tenant.uid, fault)
+        return fault
+      },
+      admit: (tenant, step) => guards.admit(tenant, step),
+      waits: (tenant, decision) => guards.waits(tenant, decision),
+      charge: (tenant, step) => guards.charge(tenant, step),
+      release: (tenant) => guards.release(tenant),
       ended: (tenant, step, fault) => {
         if (step === undefined) looks.set(tenant.uid, (looks.get(tenant.uid) ?? 0) + 1)
         if (fault !== undefined) faults.set(tenant.uid, fault)

@@ -68,7 +68,7 @@ export function readsBetween(before: FlyWorld, after: FlyWorld): number {
 /** Looks around; `uids` are those of the tenants by name. */
 export async function lookAround(stage: Stage, uids: ReadonlyMap<string, string>): Promise<Seen> {
   const tenants = new Map<string, Tenant | undefined>()
-  for (const [name, uid] of uids) tenants.set(name, await stage.tenants.get(uid))
+  for (const [name, uid] of uids) tenants.set(name, await stage.stores.tenants.get(uid))
   const world = (await stage.fly('GET', '/_sim/state')).body as FlyWorld
   const ours = <Each extends { readonly app_name: string }>(all: readonly Each[]) =>
     all.filter(({ app_name: name }) => name === app)

@@ -37,6 +37,8 @@ const action = z.union([
   z.strictObject({ entitlement, ...whose, ...refused }),
   z.strictObject({ create: z.string(), spec: specPatch.default({}) }),
   z.strictObject({ retry: z.literal(true), ...whose }),
+  /** Somebody uses the tenant through the proxy, which wakes one that sleeps. */
+  z.strictObject({ visit: z.literal(true), ...whose }),
   /** Any call of the REST API: `POST /v1/tenants/acme/actions/retry`. */
   z.strictObject({ api: z.string(), body: z.json().optional(), ...refused }),
   /** The body of POST /_sim/faults. */
@@ -131,6 +133,8 @@ export const scenarioFile = z.strictObject({
       /** How long they rest before that; one resync unless set. */
       settle: duration.optional(),
       app: z.enum(['present', 'absent']).default('present'),
+      /** The process's own mode. */
+      mode: z.enum(['normal', 'observe-only']).default('normal'),
       resyncEvery: duration.default(60_000),
       settings: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
     })

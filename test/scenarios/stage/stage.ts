@@ -3,8 +3,10 @@
 import { rm } from 'node:fs/promises'
 import { Controller } from '../../../reconciler/controller.ts'
 import { FleetMemory } from '../../../reconciler/fleet-memory.ts'
-import { openGuards } from '../../../reconciler/guards/keeper.ts'
+import { Keeper } from '../../../reconciler/guards/keeper.ts'
+import type { FleetMode } from '../../../reconciler/guards/view.ts'
 import type { PlatformSettings, Ports } from '../../../reconciler/ports.ts'
+import { resolveSpec } from '../../../specs/class.ts'
 import { startApi } from '../../../src/api/server.ts'
 import { readClasses } from '../../../src/classes.ts'
 import { readConfig } from '../../../src/config.ts'
@@ -13,13 +15,12 @@ import { flyCloud } from '../../../src/fly/cloud.ts'
 import { keysFrom } from '../../../src/keys.ts'
 import { platformSettings } from '../../../src/reconciler.ts'
 import { startSim } from '../../../src/sim/server.ts'
-import type { Tenants } from '../../../src/store/tenants.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 import { scenarioGuests, type ScenarioGuests } from './guests.ts'
 import { recorder, type Recorder } from './journal.ts'
 import { newFolder, type Database } from './database.ts'
 import { Stillness } from './stillness.ts'
-import { watchedTenants } from './store.ts'
+import { stageStores, type Stores } from './store.ts'
 
 export const app = 'moorage-test'
 const adminToken = 'scenario-admin-token'
@@ -31,7 +32,7 @@ export interface Reply {
 
 export interface Stage {
   readonly clock: VirtualClock
-  readonly tenants: Tenants
+  readonly stores: Stores
   readonly guests: ScenarioGuests
   readonly recorder: Recorder
   /** One call of the simulated Fly, below its root. */
@@ -56,6 +57,7 @@ export interface StageOptions {
   /** Is the Fly app there from the start? */
   readonly withApp: boolean
   readonly resyncEveryMs: number
+  readonly mode: FleetMode
   readonly settings: Partial<PlatformSettings>
   readonly log: (sentence: string) => void
 }
@@ -94,31 +96,51 @@ async function openSim(options: StageOptions, clock: VirtualClock, guests: Scena
 interface Parts {
   readonly clock: VirtualClock
   readonly stillness: Stillness
-  readonly tenants: Tenants
+  readonly stores: Stores
   readonly guests: ScenarioGuests
   readonly recorder: Recorder
   readonly flyUrl: string
   readonly settings: PlatformSettings
+  readonly mode: FleetMode
+  readonly resyncEveryMs: number
 }
 
-async function portsOf(parts: Parts, fleet: FleetMemory): Promise<Ports> {
-  const { clock, stillness, tenants, settings } = parts
+interface Hands {
+  readonly ports: Ports
+  readonly guards: Keeper
+  readonly memory: FleetMemory
+}
+
+/** What src/reconciler.ts puts together for a process, without the lease, which only this one could want. */
+async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands> {
+  const { clock, stillness, stores, settings, recorder: journal, mode } = parts
   const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
   const classes = readClasses()
   const client = flyClient({ baseUrl: parts.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
-  return {
+  const memory = new FleetMemory()
+  const guards = new Keeper({
+    ...{ clock, store: stores.fleet, mode, scale: settings.scale, wake, leads: () => true },
+    guestOf: ({ spec }) => {
+      const defaults = classes.get(spec.class)?.spec
+      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    },
+    failed: (error) => journal.defect('*', error),
+  })
+  const ports: Ports = {
     cloud: flyCloud({ client, app, org: 'personal', naming: settings.naming, clock }),
-    store: tenants,
+    store: stores.tenants,
+    activity: stores.activity,
     probe: parts.guests.probe,
     secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
     clock,
-    journal: parts.recorder,
+    journal,
     settings,
     classOf: ({ spec }) => classes.get(spec.class)?.spec,
-    guards: parts.recorder.over(openGuards()),
-    seen: (uid) => fleet.idsOf(uid),
+    guards: journal.over(guards),
+    seen: (uid) => memory.idsOf(uid),
     term: () => 1,
   }
+  return { ports, guards, memory }
 }
 
 interface Crew {
@@ -127,34 +149,54 @@ interface Crew {
 }
 
 /** A controller and its resync; a second one takes over from it on `restart`. */
-async function startCrew(parts: Parts, resyncEveryMs: number): Promise<Crew> {
-  const { clock, recorder: journal } = parts
+async function startCrew(parts: Parts): Promise<Crew> {
+  const { clock, stores, recorder: journal, resyncEveryMs } = parts
+  let active: Controller | undefined
   const begin = async () => {
-    const fleet = new FleetMemory()
-    const controller = new Controller(await portsOf(parts, fleet), {
-      workers: 32,
-      sweeps: [(reading) => fleet.take(reading)],
-    })
-    await controller.start()
-    return controller
+    const wake = (uid: string) => active?.wake(uid)
+    const { ports, guards, memory } = await handsOf(parts, wake)
+    await guards.load()
+    stores.listen({ wish: (wish) => guards.follow(wish), woken: wake })
+    const sweeps = [guards.judge.bind(guards), memory.take.bind(memory)]
+    active = new Controller(ports, { workers: 32, sweeps })
+    await active.start()
+    return guards
   }
-  let controller = await begin()
+  let guards = await begin()
   let cancel = (): void => undefined
   const tick = (): void => {
     cancel = clock.after(resyncEveryMs, tick)
-    controller.resync().catch((error: unknown) => journal.defect('*', error))
+    active?.resync().catch((error: unknown) => journal.defect('*', error))
   }
   tick()
+  const end = async () => {
+    await active?.stop()
+    await guards.settled()
+  }
   return {
     restart: async () => {
-      await controller.stop()
-      controller = await begin()
+      await end()
+      guards = await begin()
     },
     close: async () => {
       cancel()
-      await controller.stop()
+      await end()
+      stores.close()
     },
   }
+}
+
+function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => void) {
+  const { tenants, fleet } = stores
+  return startApi({
+    ...{ host: '127.0.0.1', port: 0, tenants, fleet, classes: readClasses(), policy: settings, adminToken, clock },
+    log: { info: () => {}, warn: () => {}, error: (_fields, message) => log(message) },
+    jwks: () => ({ keys: [] }),
+    ready: () => Promise.resolve({ ok: true, checks: {} }),
+    // The change stream wakes the controller.
+    wake: () => {},
+    preview: undefined,
+  })
 }
 
 /** Goes from timer to timer, and lets everything come to rest in between. */
@@ -173,23 +215,18 @@ async function passTime(
 
 /** Brings everything up; `close` takes it down again. */
 export async function openStage(options: StageOptions): Promise<Stage> {
+  const { database, mode, resyncEveryMs } = options
   const clock = new VirtualClock(options.seed)
   const stillness = new Stillness()
   const uninstall = stillness.install()
   const guests = scenarioGuests(clock)
   const sim = await openSim(options, clock, guests)
   stillness.hold(sim.url)
-  const tenants = watchedTenants(options.database.tenants, options.database.feed, stillness)
+  const stores = stageStores(database, stillness)
   const settings = settingsOf(options.settings)
-  const parts = { clock, stillness, tenants, guests, recorder: recorder(), flyUrl: sim.url, settings }
-  const api = await startApi({
-    ...{ host: '127.0.0.1', port: 0, tenants, classes: readClasses(), policy: settings, adminToken, clock },
-    log: { info: () => {}, warn: () => {}, error: (_fields, message) => options.log(message) },
-    jwks: () => ({ keys: [] }),
-    ready: () => Promise.resolve({ ok: true, checks: {} }),
-    wake: () => {},
-    preview: undefined,
-  })
+  const own = { clock, stillness, stores, guests, recorder: recorder(), settings }
+  const parts: Parts = { ...own, flyUrl: sim.url, mode, resyncEveryMs }
+  const api = await openApi(parts, options.log)
   const until: Stage['until'] = (done, limitMs) => passTime(parts, done, limitMs)
   /** For what may itself wait for time to pass. */
   const settle = async <T>(work: Promise<T>): Promise<T> => {
@@ -199,9 +236,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     if (!(await until(() => over, 3_600_000))) throw new Error('not over within an hour of virtual time')
     return work
   }
-  const crew = await settle(startCrew(parts, options.resyncEveryMs))
+  const crew = await settle(startCrew(parts))
   return {
-    ...parts,
+    ...own,
     fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
     api: (method, path, body) => settle(call(`${api.url}${path}`, method, adminToken, body)),
     until,
@@ -217,7 +254,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       await api.close()
       await sim.close()
       uninstall()
-      await options.database.empty()
+      await database.empty()
     },
   }
 }

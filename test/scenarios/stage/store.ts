@@ -1,58 +1,45 @@
-// The real store, with every call counted as real work, and every write as a change that its watchers are still to hear of.
+// The real stores, with every call counted as real work, and every write that somebody watches as an event still to come.
 import type { TenantSink } from '../../../reconciler/ports.ts'
+import type { Activity } from '../../../src/store/activity.ts'
+import type { FleetStore } from '../../../src/store/fleet.ts'
 import type { Tenants } from '../../../src/store/tenants.ts'
+import type { Listener } from './feeds.ts'
+import type { Database } from './database.ts'
 import type { Stillness } from './stillness.ts'
 
-/** The changes of the whole database, told to one listener at a time. */
-export interface Feed {
-  listen(sink: TenantSink): () => void
-  close(): Promise<void>
+export interface Stores {
+  readonly tenants: Tenants
+  readonly fleet: FleetStore
+  readonly activity: Activity
+  /** Tells of changes from now on, in place of whoever was told before. */
+  listen(listener: Pick<Listener, 'wish' | 'woken'>): void
+  close(): void
 }
 
-/** Opening a change stream takes the driver a second of real time, so scenarios share one. */
-export async function openFeed(tenants: Tenants): Promise<Feed> {
-  let sink: TenantSink | undefined
-  const watch = await tenants.watch({
-    changed: (tenant) => sink?.changed(tenant),
-    removed: (uid) => sink?.removed(uid),
-    missed: () => sink?.missed(),
-  })
-  return {
-    listen: (listener) => {
-      sink = listener
-      return () => (sink = undefined)
-    },
-    close: () => watch.close(),
-  }
-}
-
-/** The store of one stage. Changes of tenants that were not written here belong to an earlier scenario. */
-export function watchedTenants(inner: Tenants, feed: Feed, stillness: Stillness): Tenants {
+/** Changes of tenants that were not written here belong to an earlier scenario. */
+function watchedTenants({ tenants: inner }: Database, stillness: Stillness) {
   const written = new Set<string>()
-  let listening = false
+  let sink: TenantSink | undefined
   const read = <T>(call: Promise<T>): Promise<T> => stillness.busy(call)
   const write = async <T>(uid: string, wrote: (answer: T) => boolean, call: () => Promise<T>): Promise<T> => {
     written.add(uid)
     // Counted before: the change may be told before the write is answered.
-    const expected = listening ? 1 : 0
-    stillness.events(expected)
+    stillness.events(1)
     const answer = await stillness.busy(call())
-    if (!wrote(answer)) stillness.events(-expected)
+    if (!wrote(answer)) stillness.events(-1)
     return answer
   }
-  const told = (sink: TenantSink): TenantSink => {
-    const take = (uid: string, tell: () => void): void => {
-      if (!written.has(uid)) return
-      stillness.events(-1)
-      tell()
-    }
-    return {
-      changed: (tenant) => take(tenant.uid, () => sink.changed(tenant)),
-      removed: (uid) => take(uid, () => sink.removed(uid)),
-      missed: () => sink.missed(),
-    }
+  const take = (uid: string, tell: (sink: TenantSink) => void): void => {
+    if (!written.has(uid)) return
+    stillness.events(-1)
+    if (sink !== undefined) tell(sink)
   }
-  return {
+  const told: TenantSink = {
+    changed: (tenant) => take(tenant.uid, (to) => to.changed(tenant)),
+    removed: (uid) => take(uid, (to) => to.removed(uid)),
+    missed: () => sink?.missed(),
+  }
+  const tenants: Tenants = {
     get: (uid) => read(inner.get(uid)),
     byName: (name) => read(inner.byName(name)),
     page: (query) => read(inner.page(query)),
@@ -83,16 +70,55 @@ export function watchedTenants(inner: Tenants, feed: Feed, stillness: Stillness)
         (answer) => answer,
         () => inner.purge(tenant),
       ),
-    watch: async (sink) => {
-      const end = feed.listen(told(sink))
-      listening = true
-      return {
-        close: async () => {
-          end()
-          listening = false
-          stillness.noEvents()
-        },
-      }
+    watch: (next) => {
+      sink = next
+      return Promise.resolve({ close: () => Promise.resolve(void (sink = undefined)) })
     },
+  }
+  return { tenants, told }
+}
+
+function watchedFleet({ fleet: inner }: Database, stillness: Stillness): FleetStore {
+  return {
+    ...inner,
+    load: (since) => stillness.busy(inner.load(since)),
+    liveTenants: () => stillness.busy(inner.liveTenants()),
+    charge: (entry) => stillness.busy(inner.charge(entry)),
+    saveState: (state) => stillness.busy(inner.saveState(state)),
+    want: (change) => {
+      stillness.events(1)
+      return stillness.busy(inner.want(change))
+    },
+  }
+}
+
+function watchedActivity({ activity: inner }: Database, stillness: Stillness): Activity {
+  return {
+    lastUsedAt: (uid) => stillness.busy(inner.lastUsedAt(uid)),
+    used: (uses) => stillness.busy(inner.used(uses)),
+    wake: (uid, at) => {
+      stillness.events(1)
+      return stillness.busy(inner.wake(uid, at))
+    },
+    sleep: (uid, at, now) => stillness.busy(inner.sleep(uid, at, now)),
+    watch: () => Promise.reject(new Error('the stage listens to the shared feed')),
+  }
+}
+
+/** The stores of one stage over the database that all share. */
+export function stageStores(database: Database, stillness: Stillness): Stores {
+  const { tenants, told } = watchedTenants(database, stillness)
+  const counted =
+    <A extends readonly unknown[]>(tell: (...args: A) => void) =>
+    (...args: A): void => {
+      stillness.events(-1)
+      tell(...args)
+    }
+  return {
+    tenants,
+    fleet: watchedFleet(database, stillness),
+    activity: watchedActivity(database, stillness),
+    listen: ({ wish, woken }) => database.feeds.listen({ tenants: told, wish: counted(wish), woken: counted(woken) }),
+    close: () => database.feeds.listen(undefined),
   }
 }
