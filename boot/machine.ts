@@ -167,7 +167,8 @@ export const OWNED_ENV = [
   'MOORAGE_HEAP_MB',
 ] as const
 
-const secretEnv: readonly string[] = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN', 'MOORAGE_BRIDGE_KEY']
+/** Their values are shown to nobody. */
+export const SECRET_ENV: readonly string[] = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN', 'MOORAGE_BRIDGE_KEY']
 const ownEnv: readonly string[] = ['MOORAGE_UID', 'MOORAGE_INCARNATION']
 
 /** A machine's config as Fly shows it: everything may be missing. */
@@ -195,7 +196,7 @@ export function contentHash(config: LiveConfig): string {
   const env = Object.fromEntries(
     OWNED_ENV.filter((key) => !ownEnv.includes(key)).map((key) => {
       const value = config.env?.[key]
-      return [key, value === undefined ? null : secretEnv.includes(key) ? 'set' : value]
+      return [key, value === undefined ? null : SECRET_ENV.includes(key) ? 'set' : value]
     }),
   )
   const { cpu_kind = null, cpus = null, memory_mb = null } = config.guest ?? {}

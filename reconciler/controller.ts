@@ -41,6 +41,8 @@ export class Controller {
   readonly #sweeps: readonly Sweep[]
   /** The generation of each tenant that the queue has been told of. */
   readonly #told = new Map<string, number>()
+  /** The live machine on each tenant's record, as its last pass found it. */
+  readonly #machines = new Map<string, string>()
   #watch: { close(): Promise<void> } | undefined
   #fleet: Fleet = 'not asked'
   #resyncing: Promise<void> | undefined
@@ -96,8 +98,14 @@ export class Controller {
       if (seen !== before) await this.#enqueueAll()
       return
     }
-    for (const uid of new Set([...seen.keys(), ...before.keys()]))
-      if (seen.get(uid) !== before.get(uid)) this.#queue.add(uid, priorities.resync)
+    for (const uid of new Set([...seen.keys(), ...before.keys(), ...this.#machines.keys()]))
+      if (seen.get(uid) !== before.get(uid) || this.#isMissing(uid, seen)) this.#queue.add(uid, priorities.resync)
+  }
+
+  /** A machine may come and go between two lists: what the record names counts as well. */
+  #isMissing(uid: string, seen: ReadonlyMap<string, string>): boolean {
+    const machine = this.#machines.get(uid)
+    return machine !== undefined && seen.get(uid)?.includes(machine) !== true
   }
 
   async #listFleet(): Promise<Fleet> {
@@ -128,6 +136,8 @@ export class Controller {
     const { clock, journal } = this.#ports
     try {
       const back = await reconcile(this.#ports, uid)
+      if (back?.machine === undefined) this.#machines.delete(uid)
+      else this.#machines.set(uid, back.machine)
       if (back !== undefined)
         this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
     } catch (error) {

@@ -66,7 +66,9 @@ export function plan(input: PlanInput): Decision {
   const stray = strayFinding(input, world)
   const first = stray === undefined ? undefined : permitted(stray)
   if (first?.kind === 'act' || first?.kind === 'stalled') return first
-  // A stray that cannot be removed now keeps nobody from the tenant itself; but nothing ends while it lives.
+  // A stray that cannot be removed now keeps nobody from the tenant itself; but no deletion ends while it lives.
   const own = permitted(wanted(input, world))
-  return first !== undefined && ends(own) ? first : own
+  if (first === undefined) return own
+  if (input.wish.effective === 'deleted' && ends(own)) return first
+  return own.kind === 'settled' ? { ...own, until: Math.min(own.until, first.until) } : own
 }

@@ -109,6 +109,8 @@ export interface JournalEntry {
   readonly tenant: string
   readonly kind: 'step' | 'done' | 'failed' | 'wait' | 'settled' | 'stalled'
   readonly what: string
+  /** Of a failure: the fault's reason. */
+  readonly reason?: string
   readonly message: string
   /** How long the step took, in milliseconds. */
   readonly tookMs?: number

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
-import type { Retry, Tenant, TenantStatus } from '../specs/tenant.ts'
+import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
 import type { Observed } from './observed.ts'
@@ -14,7 +14,10 @@ import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again; undefined: it does not exist any more. */
-export type ComeBack = { readonly at: Instant } | undefined
+type ComeBack = { readonly at: Instant } | undefined
+
+/** The same, with the live machine that the record named before the pass. */
+export type Passed = { readonly at: Instant; readonly machine: string | undefined } | undefined
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
@@ -32,9 +35,13 @@ async function save({ store }: Ports, tenant: Tenant, status: TenantStatus): Pro
 }
 
 function noteFor({ clock, journal }: Ports, tenant: Tenant) {
-  return (kind: JournalEntry['kind'], what: string, message: string, tookMs?: number) => {
-    const entry = { at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message }
-    journal.note(tookMs === undefined ? entry : { ...entry, tookMs })
+  return (
+    kind: JournalEntry['kind'],
+    what: string,
+    message: string,
+    more: Pick<JournalEntry, 'tookMs' | 'reason'> = {},
+  ) => {
+    journal.note({ at: clock.now(), uid: tenant.uid, tenant: tenant.name, kind, what, message, ...more })
   }
 }
 
@@ -53,25 +60,29 @@ async function fail(
     readonly step: string
     readonly fault: Fault
     readonly status: TenantStatus
-    readonly retry: Retry | undefined
+    readonly back: Instant | undefined
+    readonly tookMs?: number
   },
 ): Promise<ComeBack> {
-  noteFor(ports, tenant)('failed', what.step, what.fault.message)
+  const { rule, message } = what.fault
+  const took = what.tookMs === undefined ? {} : { tookMs: what.tookMs }
+  noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  // Another step may be possible meanwhile: the planner is asked again before this one's time.
-  const soon = now + ports.settings.pollMs
-  return { at: written === undefined ? now : Math.min(what.retry?.notBefore ?? soon, soon) }
+  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs) }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
   const status = statusBlind(tenant, wish.effective, fault, moment(ports))
-  return fail(ports, tenant, { step: 'observe', fault, status, retry: status.outage })
+  return fail(ports, tenant, { step: 'observe', fault, status, back: status.outage?.notBefore })
 }
 
-function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault): Promise<ComeBack> {
+function failStep(ports: Ports, tenant: Tenant, step: Step['kind'], fault: Fault, tookMs: number): Promise<ComeBack> {
   const status = statusFailed(tenant, step, fault, moment(ports))
-  return fail(ports, tenant, { step, fault, status, retry: status.retry })
+  // Another step may be possible meanwhile: the planner is asked again before this one's time.
+  const soon = ports.clock.now() + ports.settings.pollMs
+  const back = Math.min(status.retry?.notBefore ?? soon, soon)
+  return fail(ports, tenant, { step, fault, status, back, tookMs })
 }
 
 /** Performs the step and accounts for it. Answers what it made, or the Fault that it met. */
@@ -98,8 +109,9 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
   const result = await perform(ports, tenant, wish, step)
-  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result)
-  note('done', step.kind, stepWords[step.kind], ports.clock.now() - started)
+  const tookMs = ports.clock.now() - started
+  if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
+  note('done', step.kind, stepWords[step.kind], { tookMs })
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))
@@ -158,11 +170,13 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
-export async function reconcile(ports: Ports, uid: string): Promise<ComeBack> {
+export async function reconcile(ports: Ports, uid: string): Promise<Passed> {
   const tenant = await ports.store.get(uid)
   if (tenant === undefined) return undefined
+  const { machine } = tenant.status
   try {
-    return await pass(ports, tenant)
+    const back = await pass(ports, tenant)
+    return back && { ...back, machine: machine?.state === 'destroyed' ? undefined : machine?.id }
   } finally {
     ports.guards.release(tenant)
   }

@@ -42,6 +42,8 @@ export function planRestore(input: PlanInput, world: World): Decision | undefine
   const { tenant } = input
   if (!restorePending(tenant) || tenant.status.volume === undefined) return undefined
   const { machine } = world
+  // Nothing is stopped for a restore that cannot be.
+  if (snapshotFor(input) === undefined && tenant.status.intent?.kind !== 'createVolume') return create(input, world)
   // The new volume was found: the status of this look takes it up, and the next look goes on from there.
   if (world.volume !== undefined && world.volume.name === tenant.status.intent?.name)
     return poll(input, 'Restoring', `The new volume ${world.volume.id} is there.`)

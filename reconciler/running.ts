@@ -1,5 +1,6 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
+import { findCondition } from '../specs/conditions.ts'
 import { crashAfter, startableAt } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf, restamp, update } from './drift.ts'
@@ -7,7 +8,7 @@ import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
-import { act, poll, settle, stall } from './verdicts.ts'
+import { act, nextLook, poll, settle, stall } from './verdicts.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
 
 /** An undefined answer means: nothing to do here, go on. */
@@ -107,14 +108,22 @@ function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
   }
 }
 
+/**
+ * The platform's own host needs its certificate before the tenant is ready; a domain of the tenant's own may take as long as
+ * its owner needs to set its DNS record, and the tenant is ready without it.
+ */
 function certificateFinding(input: PlanInput): Finding {
-  const { wish, observed, tenant } = input
+  const { wish, observed, tenant, now } = input
   const wanted = wish.certificates.map(({ host }) => host)
-  const surplus = tenant.status.certificates?.find((host) => !wanted.includes(host))
+  const present = (host: string) => (observed.certificates[host] ?? 'absent') !== 'absent'
+  const surplus = tenant.status.certificates?.find((host) => !wanted.includes(host) && present(host))
   if (surplus !== undefined) return act({ kind: 'deleteCertificate', host: surplus })
   const pending = wanted.find((host) => observed.certificates[host] === 'pending')
   if (pending === undefined) return undefined
-  return poll(input, 'CertificatePending', `The certificate for ${pending} is not issued yet.`)
+  const since = findCondition(tenant.status.conditions, 'CertificateReady')?.lastTransitionTime ?? now
+  return pending === wanted[0]
+    ? poll(input, 'CertificatePending', `The certificate for ${pending} is not issued yet.`, since)
+    : settle(input, nextLook(input, since))
 }
 
 function deferral(input: PlanInput, machine: ObservedMachine): number | undefined {

@@ -3,17 +3,23 @@ import type { Instant } from '../specs/clock.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { Step } from './step.ts'
 
-/** However long something takes, it is looked at again after this much. */
+/** However long something takes, it is looked at again after this much; what takes very long, at each resync. */
 const slowestPollMs = 30_000
+const veryLongMs = 600_000
 
 export function act(step: Step): Decision {
   return { kind: 'act', step }
 }
 
-/** Look again soon; what has been waited for since long is looked at less often: after a quarter of the wait so far. */
-export function poll({ now, settings }: PlanInput, reason: string, message: string, since: Instant = now): Decision {
-  const pause = Math.min(slowestPollMs, Math.max(settings.pollMs, (now - since) / 4))
-  return { kind: 'wait', reason, message, until: now + pause }
+/** When to look again at what passes by itself: after a quarter of the wait so far. */
+export function nextLook({ now, settings }: PlanInput, since: Instant): Instant {
+  const slowest = now - since < veryLongMs ? slowestPollMs : settings.resyncMs
+  return now + Math.min(slowest, Math.max(settings.pollMs, (now - since) / 4))
+}
+
+/** Look again soon; what has been waited for since long is looked at less often. */
+export function poll(input: PlanInput, reason: string, message: string, since: Instant = input.now): Decision {
+  return { kind: 'wait', reason, message, until: nextLook(input, since) }
 }
 
 export function stall({ now, settings }: PlanInput, reason: string, message: string): Decision {

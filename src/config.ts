@@ -37,7 +37,7 @@ const settings = z.object({
   MOORAGE_MASTER_KEY: secretKey.optional(),
   MOORAGE_LLM_BASE_URL: z.url().default('http://llm-proxy.internal:4000/v1'),
   MOORAGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  MOORAGE_RETAIN_DAYS: z.coerce.number().min(0).max(365).default(14),
+  MOORAGE_RETAIN_DAYS: z.coerce.number().min(0).max(46).default(14),
   MOORAGE_MODE: z.enum(['normal', 'observe-only']).default('normal'),
   MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *'),
   MOORAGE_SIM_SCALE: z.coerce.number().min(0).max(10).optional(),

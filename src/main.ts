@@ -2,24 +2,27 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Journal, JournalEntry } from '../reconciler/ports.ts'
-import { look } from '../reconciler/reconcile.ts'
-import { Fault } from '../specs/faults.ts'
-import { plan } from '../reconciler/plan.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { eventOf } from './events/event.ts'
+import { notedTenants } from './events/noted.ts'
+import { Recorder } from './events/recorder.ts'
 import { flyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
+import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
+import { insightFrom, type InsightOptions } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
 import { fleetIn } from './store/fleet.ts'
+import { eventsIn } from './store/events.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
@@ -57,11 +60,13 @@ function openKeys({ data, masterKey }: Config): Promise<Keys> {
   return keysFrom(Buffer.from(key, 'base64url'), realClock)
 }
 
-/** The journal of the reconciler: lines for whoever looks on, and the log. */
-function journalTo(log: Logger, show: ((entry: JournalEntry) => void) | undefined): Journal {
+/** The journal of the reconciler: events, lines for whoever looks on, and the log. */
+function journalTo(log: Logger, recorder: Recorder, show: ((entry: JournalEntry) => void) | undefined): Journal {
   return {
     note: (entry) => {
       log.info(entry, entry.message)
+      const event = eventOf(entry)
+      if (event !== undefined) recorder.note(event)
       show?.(entry)
     },
     defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
@@ -90,12 +95,6 @@ async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
-async function preview(running: RunningReconciler | undefined, tenant: Parameters<typeof look>[1]): Promise<unknown> {
-  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'plan' })
-  const input = await look(running.ports, tenant)
-  return plan(input)
-}
-
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
   if (isProxyAlone(config)) {
@@ -108,6 +107,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
   const fleet = fleetIn(store.db)
+  const events = eventsIn(store.db)
+  const recorder = new Recorder({ clock: realClock, log, write: (batch) => events.write(batch) })
+  stack.add('recorder of events', () => recorder.close())
+  // What people change through these is noted; the reconciler's own writes are in its journal.
+  const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
   const classes = readClasses()
   const policy = { domain: config.domain, certificates: config.certificates }
@@ -118,6 +122,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
+  let liveConfig: InsightOptions['liveConfig'] = () => Promise.resolve(undefined)
   const startController = async () => {
     const client = flyClient({
       baseUrl: fly.url,
@@ -127,6 +132,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
     })
     const { app, org } = config.fly
+    liveConfig = liveConfigIn(client, app)
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
@@ -138,12 +144,13 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         app,
         org,
         naming: { prefix: config.prefix, environment: config.environment },
+        retainDays: config.retainDays,
         clock: realClock,
       }),
       keys,
       classes,
       clock: realClock,
-      journal: journalTo(log, fly.simulated ? stepPrinter(print) : undefined),
+      journal: journalTo(log, recorder, fly.simulated ? stepPrinter(print) : undefined),
       log,
     })
     const running = reconciler
@@ -155,7 +162,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     ? await startApi({
         host: config.host,
         port: config.apiPort,
-        tenants,
+        tenants: noted,
         fleet,
         classes,
         policy,
@@ -164,7 +171,10 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        preview: roles.has('reconciler') ? (tenant) => preview(reconciler, tenant) : undefined,
+        events,
+        insight: roles.has('reconciler')
+          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: (id) => liveConfig(id) })
+          : undefined,
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,
@@ -194,7 +204,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(tenants, config)
+  if (fly.simulated) await applyExamples(noted, config)
   if (roles.has('reconciler')) await startController()
 }
 

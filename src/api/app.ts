@@ -1,8 +1,10 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
 import { bearer } from './auth.ts'
+import { eventRouter } from './events.ts'
 import { asProblem } from './failure.ts'
 import { fleetRouter } from './fleet.ts'
+import { insightRouter } from './insight.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
 import type { ApiOptions } from './server.ts'
@@ -56,7 +58,13 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [platformRouter(options), tenantRouter(options), fleetRouter(options)]
+  const routers = [
+    platformRouter(options),
+    tenantRouter(options),
+    insightRouter(options),
+    eventRouter(options),
+    fleetRouter(options),
+  ]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))
   for (const router of routers) app.use(router.routes())

@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream'
 import type { ClassDocument } from '../../specs/class.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
-import type { Tenant } from '../../specs/tenant.ts'
 import type { FleetStore } from '../store/fleet.ts'
+import type { Insight } from '../insight.ts'
+import type { Events } from '../store/events.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
@@ -36,7 +37,9 @@ export interface ApiOptions {
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
-  readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
+  readonly events: Events
+  /** Undefined in a process without the reconciler. */
+  readonly insight: Insight | undefined
 }
 
 export interface RunningApi {

@@ -7,29 +7,22 @@ import { entitlement, tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import { actions } from './actions.ts'
 import { readDocument } from './body.ts'
 import { etagOf, notModified, preconditions } from './etag.ts'
-import { invalid, Problem } from './problem.ts'
+import { answerDryRun, type InsightRoutes } from './insight.ts'
+import { isDryRun, limitField, readQuery } from './query.ts'
 import { checkName, notFound } from './rules.ts'
 import { tenantView } from './view.ts'
-import { applyTenant, changeEntitlement, changeTenant, withState, type WriteContext } from './writes.ts'
-import { check } from '../../specs/parse.ts'
+import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
 
-export interface TenantRoutes extends WriteContext {
+export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
-  /** What the planner would do next, without doing it. */
-  readonly preview: ((tenant: Tenant) => Promise<unknown>) | undefined
 }
 
 /** A cursor says after which name to go on; what it looks like is nobody's business. */
 const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
 
 const page = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be a number from 1 to 500')
-    .transform(Number)
-    .pipe(z.int().min(1).max(500))
-    .default(100),
+  limit: limitField,
   cursor: z
     .string()
     .transform((text) => Buffer.from(text, 'base64url').toString())
@@ -50,9 +43,7 @@ async function existing({ tenants }: TenantRoutes, name: string): Promise<Tenant
 }
 
 async function list({ tenants }: TenantRoutes, context: Context): Promise<void> {
-  const query = check(page, { ...context.query })
-  if (!query.ok) throw invalid(query.problems)
-  const { limit, cursor } = query.value
+  const { limit, cursor } = readQuery(context, page)
   const found = await tenants.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
@@ -63,12 +54,23 @@ async function list({ tenants }: TenantRoutes, context: Context): Promise<void> 
 }
 
 async function put(routes: TenantRoutes, context: Context, name: string): Promise<void> {
+  const dryRun = isDryRun(context)
   const document = await readDocument(context, tenantDocument)
   checkName(name, document.name)
-  const { tenant, created } = await applyTenant(routes, document, preconditions(context))
+  const apply = (target: TenantRoutes) => applyTenant(target, document, preconditions(context))
+  if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
+  const { tenant, created } = await apply(routes)
   routes.wake(tenant.uid)
   if (created) context.set('Location', `/v1/tenants/${name}`)
   answer(context, tenant, created ? 201 : 200)
+}
+
+async function remove(routes: TenantRoutes, context: Context, name: string): Promise<void> {
+  const change = (target: TenantRoutes) => changeTenant(target, name, preconditions(context), withState('deleted'))
+  if (isDryRun(context)) return answerDryRun(routes, context, change)
+  const tenant = await change(routes)
+  routes.wake(tenant.uid)
+  answer(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
 /** The routes under /v1/tenants. */
@@ -82,23 +84,13 @@ export function tenantRouter(routes: TenantRoutes): Router {
     if (notModified(context.get('if-none-match'), tenant)) context.status = 304
   })
   router.put('/:name', (context) => put(routes, context, nameOf(context)))
-  router.delete('/:name', async (context) => {
-    const tenant = await changeTenant(routes, nameOf(context), preconditions(context), withState('deleted'))
-    routes.wake(tenant.uid)
-    answer(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
-  })
+  router.delete('/:name', (context) => remove(routes, context, nameOf(context)))
   router.put('/:name/entitlement', async (context) => {
     const wanted = await readDocument(context, entitlement)
     const tenant = await changeEntitlement(routes, nameOf(context), preconditions(context), wanted)
     routes.wake(tenant.uid)
     // Accepted, and not in effect: the brake has parked it.
     answer(context, tenant, tenant.parked === undefined ? 200 : 202)
-  })
-  router.get('/:name/plan', async (context) => {
-    const tenant = await existing(routes, nameOf(context))
-    if (routes.preview === undefined)
-      throw new Problem(404, 'not-found', 'This process does not run the reconciler: ask one that does.')
-    context.body = await routes.preview(tenant)
   })
   for (const [action, { status, perform }] of Object.entries(actions))
     router.post(`/:name/actions/${action}`, async (context) => {

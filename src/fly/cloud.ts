@@ -17,13 +17,17 @@ export interface CloudOptions {
   /** Machines without the environment's stamp, and volumes without such a name, are foreign and stay invisible. */
   readonly naming: Naming
   readonly clock: Pick<Clock, 'now'>
+  /** How long a deleted tenant's volume is kept; its snapshots have to be there after that. */
+  readonly retainDays: number
 }
 
 /** An issued certificate is not asked for again for so long: hundreds of tenants share one. */
 const certificateBeliefMs = 600_000
 
-/** Fly keeps the snapshots of a destroyed volume this long: a mistaken purge stays recoverable for two weeks. */
-const snapshotRetentionDays = 14
+/** A volume's last snapshot outlives the volume by this: a mistaken purge stays recoverable for two weeks. */
+const snapshotsOutliveDays = 14
+/** Fly's own (docs: volumes/snapshots). */
+const longestSnapshotDays = 60
 
 /** The answer, or undefined where Fly says that there is nothing. */
 async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -77,7 +81,7 @@ function certificates({ client, app, clock }: CloudOptions) {
   } satisfies Partial<Cloud>
 }
 
-function volumes({ client, app }: CloudOptions) {
+function volumes({ client, app, retainDays }: CloudOptions) {
   const list = sharedRead(() => client.volumeList(app))
   return {
     volume: async (id) => {
@@ -97,7 +101,7 @@ function volumes({ client, app }: CloudOptions) {
           size_gb: sizeGb,
           // Names differ for each tenant, so zones need not.
           require_unique_zone: false,
-          snapshot_retention: snapshotRetentionDays,
+          snapshot_retention: Math.min(longestSnapshotDays, Math.ceil(retainDays) + snapshotsOutliveDays),
           snapshot_id: snapshot,
           compute,
         }),

@@ -1,5 +1,6 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
+import { applyEventSchema } from './events.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -15,4 +16,5 @@ export async function applySchema(db: Db): Promise<void> {
     { name: 'live_domain', unique: true, partialFilterExpression: withDomains },
     {},
   )
+  await applyEventSchema(db)
 }

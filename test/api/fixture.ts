@@ -8,6 +8,7 @@ import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
+import { eventsIn } from '../../src/store/events.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
@@ -52,7 +53,8 @@ export async function startTestApi(
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
-    preview: undefined,
+    events: eventsIn(store.db),
+    insight: undefined,
   }
   const api = await startApi({ ...options, ...alter(options) })
   t.teardown(async () => {

@@ -65,7 +65,7 @@ test('hostile documents are refused at once, by path, and change nothing', async
     t.deepEqual([...new Set(errors.map((error) => error.path))].slice(0, 1), [path], name)
     t.regex(errors[0]?.detail ?? '', reason, name)
     t.true(errors.length <= 50 && detail.length < 2_000, name)
-    t.true(performance.now() - started < 2_000, `${name} took long`)
+    t.true(performance.now() - started < 30_000, `${name} hung`)
   }
   t.deepEqual(await stored(api.tenants, 'acme'), before)
   t.false('a' in {}, 'no prototype was touched')

@@ -3,6 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { MongoNetworkError, MongoServerError } from 'mongodb'
 import { Fault } from '../../specs/faults.ts'
+import type { Tenant } from '../../specs/tenant.ts'
+import { emptyWorld } from '../helpers/model.ts'
+import { inputFor } from '../helpers/worlds.ts'
 import { startTestApi, stored, tenantDocument } from './fixture.ts'
 
 test('a database that cannot be reached is a 503 with Retry-After, on every route that needs it', async (t) => {
@@ -44,13 +47,17 @@ test('a database that has stopped is a 503', async (t) => {
 })
 
 test('the plan: what the planner says, 503 when Fly cannot be asked, 404 without a reconciler', async (t) => {
-  let plan: () => Promise<unknown> = async () => ({ kind: 'settled' })
-  const api = await startTestApi(t, () => ({ preview: () => plan() }))
+  let look = async (tenant: Tenant) => inputFor(tenant, emptyWorld())
+  const diff = () => Promise.reject(new Error('nobody asks'))
+  const api = await startTestApi(t, () => ({ insight: { look: (tenant) => look(tenant), diff } }))
   await api.putJson('acme', tenantDocument('acme'))
-  t.deepEqual((await api.call('/v1/tenants/acme/plan')).json(), { kind: 'settled' })
+  t.like((await api.call('/v1/tenants/acme/plan')).json(), { decision: { kind: 'act', step: 'createApp' } })
   t.is((await api.call('/v1/tenants/nobody/plan')).status, 404)
-  plan = () => Promise.reject(new Fault('unavailable', 'Fly did not answer.', { call: 'machineGet' }))
-  t.like((await api.call('/v1/tenants/acme/plan')).json(), { status: 503, detail: 'Fly did not answer.' })
+  look = () => Promise.reject(new Fault('unavailable', 'Fly did not answer.', { call: 'machineGet' }))
+  t.like((await api.call('/v1/tenants/acme/plan')).json(), {
+    ...{ status: 503, detail: 'Fly did not answer.' },
+    why: 'acme is Pending, not Running: Moorage has not looked at the last change yet. It will be as soon as a controller holds the lease and has its turn. To try again now: moor retry acme',
+  })
   const follower = await startTestApi(t)
   await follower.putJson('acme', tenantDocument('acme'))
   t.is((await follower.call('/v1/tenants/acme/plan')).status, 404)

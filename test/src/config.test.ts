@@ -18,6 +18,7 @@ test('with nothing set, everything has its documented default', (t) => {
     environment: 'dev',
     prefix: 'kc',
     scale: 0.1,
+    mode: 'normal',
     mongoUri: undefined,
   })
   t.is(readConfig({ FLY_API_TOKEN: 'x', FLY_APP: 'a' }).scale, 1)

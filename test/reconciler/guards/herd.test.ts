@@ -56,7 +56,12 @@ async function herdOf(t: ExecutionContext): Promise<Herd> {
   const underWay = { count: 0 }
   const client = flyClient({ baseUrl: sim.url, token: 'test', clock: realClock, limits: 'off' })
   const { naming } = planSettings
-  const cloud = noted(flyCloud({ client, app: 'app', org: 'personal', naming, clock }), clock, calls, underWay)
+  const cloud = noted(
+    flyCloud({ client, app: 'app', org: 'personal', naming, clock, retainDays: 14 }),
+    clock,
+    calls,
+    underWay,
+  )
   const guards = keeperOver(clock, memoryGuardStore(), { wake: (uid) => controller.wake(uid) })
   await guards.load()
   const fleet = fleetOf(count, { clock, cloud, guards })
@@ -83,7 +88,7 @@ function synced({ tenants }: Herd, reason: string): number {
 }
 
 test('a full region: one probe a period, and all go on once there is room; a dead API the same', async (t) => {
-  t.timeout(600_000, 'five hundred tenants take their time on a busy machine')
+  t.timeout(600_000)
   const herd = await herdOf(t)
   const { controller, calls, api, pass, clock, tenants } = herd
   await api('POST', '/_sim/faults', { kind: 'capacity', action: 'volumeCreate', region: 'iad' })
@@ -92,13 +97,13 @@ test('a full region: one probe a period, and all go on once there is room; a dea
   const first = named(calls, 'createVolume').length
   t.true(first <= workers, `${first} were on the way before the first had failed`)
 
-  await pass(1_800_000, 10_000)
+  await pass(1_800_000, 5_000)
   const times = named(calls, 'createVolume')
     .slice(first - 1)
     .map(({ at }) => at)
   const gaps = times.slice(1).map((at, index) => at - (times[index] ?? at))
   t.log(`${first} calls at first, then one after ${gaps.map((gap) => Math.round(gap / 1000)).join(', ')} s`)
-  t.true(gaps.length >= 4 && gaps.length <= 8)
+  t.true(gaps.length >= 5 && gaps.length <= 8)
   gaps.forEach((gap, index) => t.true(gap >= Math.min(450_000, 15_000 * 2 ** index), `gap ${index} is ${gap}`))
   t.is(synced(herd, 'RegionFull'), count, 'every tenant says why it waits')
 
@@ -115,17 +120,18 @@ test('a full region: one probe a period, and all go on once there is room; a dea
   while (ready().length < count && clock.now() - since < 1_000_000) await pass(5_000)
   t.is(ready().length, count)
   const created = named(calls, 'createVolume').filter(({ at }) => at > since)
-  const [probe, next] = created
+  const [probe] = created
   t.is(created.length, count, 'each once')
-  t.true((next?.at ?? 0) - (probe?.at ?? 0) <= 1_000, 'the others were woken by the probe’s success')
+  const last = Math.max(...created.map(({ at }) => at)) - (probe?.at ?? 0)
+  t.true(last <= 30_000, `the probe’s success wakes the others: the last one went ${last} ms later`)
 
   await api('POST', '/_sim/faults', { kind: 'outage', status: 503 })
   const dead = calls.length
   for (const uid of tenants.keys()) controller.wake(uid)
-  await pass(300_000)
+  await pass(120_000)
   const during = calls.length - dead
-  t.log(`a dead API for 5 min: ${during} calls of ${count} tenants`)
-  t.true(during <= 2 * workers + 60, `${during} calls`)
+  t.log(`a dead API for 2 min: ${during} calls of ${count} tenants`)
+  t.true(during <= 2 * workers + 30, `${during} calls`)
   t.is(synced(herd, 'FlyUnavailable'), count)
   await api('DELETE', '/_sim/faults')
   await pass(40_000)

@@ -199,7 +199,7 @@ test('lists that lie: nothing is created or destroyed, known machines go on, and
   const clock = new VirtualClock()
   const { naming } = planSettings
   const client = flyClient({ baseUrl: sim.url, token: 'test', clock: realClock, limits: 'off' })
-  const cloud = flyCloud({ client, app: 'app', org: 'personal', naming, clock })
+  const cloud = flyCloud({ client, app: 'app', org: 'personal', naming, clock, retainDays: 14 })
   const guards = keeperOver(clock, memoryGuardStore(), { wake: (one) => controller.wake(one) })
   await guards.load()
   const fleet = fleetOf(6, { clock, cloud, guards })

@@ -1,0 +1,31 @@
+// Queries: every parameter is known and well formed, or the request is refused; a misspelt one would be a silent wish.
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { check } from '../../specs/parse.ts'
+import { invalid } from './problem.ts'
+
+/** How many of a list are answered at once. */
+export const limitField = z
+  .string()
+  .regex(/^\d{1,3}$/, 'must be a number from 1 to 500')
+  .transform(Number)
+  .pipe(z.int().min(1).max(500))
+  .default(100)
+
+/** The checked query of the request. Throws 400. */
+export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.infer<S> {
+  const query = check(schema, { ...context.query })
+  if (!query.ok) throw invalid(query.problems)
+  return query.value
+}
+
+const nothing = z.strictObject({})
+/** Refuses every parameter. */
+export const noQuery = (context: Context): void => void readQuery(context, nothing)
+
+const write = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })
+
+/** Whether a write is only to be tried. */
+export function isDryRun(context: Context): boolean {
+  return readQuery(context, write).dryRun !== undefined
+}
