@@ -18,7 +18,7 @@ export function testScenarios(...groups: readonly string[]): void {
   for (const file of groups.flatMap(scenariosIn))
     declare(file)(file.path, async (t) => {
       const result = await play(file, database, (sentence) => t.log(sentence))
-      if (isUpdate && file.scenario.defect === undefined) writeTraces(file, result)
+      if (isUpdate && file.scenario.defect === undefined) await writeTraces(file, result)
       const problems = isUpdate ? result.phases.flatMap(({ problems: found }) => found) : problemsIn(file, result)
       if (problems.length === 0) t.pass()
       else t.fail(problems.join('\n'))

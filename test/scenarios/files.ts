@@ -1,6 +1,7 @@
 // Scenario files: read, played, compared, and their traces written anew.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { format, resolveConfig } from 'prettier'
 import { parseDocument } from 'yaml'
 import { parseYaml } from '../../specs/parse.ts'
 import { hash } from '../../src/sim/latency.ts'
@@ -42,14 +43,15 @@ export const play = ({ path, scenario }: ScenarioFile, database: Database, log: 
   runScenario(scenario, { database, seed: hash(path), log })
 
 /** Writes what was done in place of what was expected; the rest of the file stays as it is. */
-export function writeTraces({ path }: ScenarioFile, { phases }: ScenarioResult): void {
+export async function writeTraces({ path }: ScenarioFile, { phases }: ScenarioResult): Promise<void> {
   const file = join(folder, path)
   const document = parseDocument(readFileSync(file, 'utf8'))
   for (const [index, { trace }] of phases.entries()) {
     if (!document.hasIn(['phases', index, 'expect'])) continue
     document.setIn(['phases', index, 'expect', 'trace'], document.createNode([...trace]))
   }
-  writeFileSync(file, document.toString({ lineWidth: 120, flowCollectionPadding: true }))
+  const options = await resolveConfig(file)
+  writeFileSync(file, await format(document.toString({ lineWidth: 0 }), { ...options, parser: 'yaml' }))
 }
 
 /** Each phase's problems, its trace among them. */

@@ -1,5 +1,6 @@
 // Runs one scenario: sets its stage, lets each phase happen, and says what is not as expected.
 import { findCondition } from '../../specs/conditions.ts'
+import { why } from '../../reconciler/why.ts'
 import type { PlatformSettings } from '../../reconciler/ports.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { createTenant, idOf, perform, type Cast } from './stage/actions.ts'
@@ -77,7 +78,8 @@ function standing(seen: Seen): string {
     const said = tenant?.status.conditions.map(
       ({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`,
     )
-    return `${name}: ${said?.join('; ') ?? 'purged'}`
+    const told = tenant === undefined ? '' : ` | ${why({ tenant, now: seen.at }).summary}`
+    return `${name}: ${said?.join('; ') ?? 'purged'}${told}`
   })
   return lines.join('\n')
 }

@@ -1,4 +1,5 @@
 // Compares what a scenario expects with what is there. Each difference is a sentence.
+import { why } from '../../../reconciler/why.ts'
 import { findCondition, type ConditionType } from '../../../specs/conditions.ts'
 import type { Tenant } from '../../../specs/tenant.ts'
 import type { GuestHistory } from './guests.ts'
@@ -82,6 +83,11 @@ function dataProblems(ends: Ends, name: string, wanted: 'own' | 'none'): string[
   return is === wanted ? [] : [`the data on the volume is ${is}, not ${wanted}`]
 }
 
+function whyProblems(tenant: Tenant | undefined, wanted: string | undefined, now: number): string[] {
+  const told = tenant === undefined ? '' : why({ tenant, now }).summary
+  return wanted === undefined || told.includes(wanted) ? [] : [`why: "${told}", not "${wanted}"`]
+}
+
 function countProblems(what: string, is: number | undefined, wanted: number | undefined): string[] {
   return wanted === undefined || is === wanted ? [] : [`${what}: ${is ?? 0}, not ${wanted}`]
 }
@@ -100,6 +106,7 @@ function tenantProblems(ends: Ends, name: string, wanted: TenantExpectation): st
     ...(wanted.fresh ?? []).flatMap((fact) => factProblems(ends, name, fact, false)),
     ...(wanted.data === undefined ? [] : dataProblems(ends, name, wanted.data)),
     ...countProblems('cold boots', guests?.boots, wanted.boots),
+    ...whyProblems(tenant, wanted.why, ends.after.at),
     ...countProblems('installs of the browser packages', guests?.installs, wanted.installs),
   ]
 }
@@ -108,11 +115,14 @@ type Wanted = NonNullable<NonNullable<Expectation['world']>['volumes']>
 
 function listProblems(what: string, found: readonly object[], word: string, wanted: Wanted | undefined): string[] {
   if (wanted === undefined) return []
+  const words = found.map((each) => String((each as Record<string, unknown>)[word]))
+  // By state alone their order says nothing.
+  if (wanted.every((each) => typeof each === 'string')) return unlike(words.toSorted(), wanted.toSorted(), what)
   return unlike(
     found,
     wanted.map((each) => (typeof each === 'string' ? { [word]: each } : each)),
     what,
-  ).map((problem) => `${problem} (${found.map((each) => String((each as Record<string, unknown>)[word])).join(', ')})`)
+  ).map((problem) => `${problem} (${words.join(', ')})`)
 }
 
 function worldProblems({ after: { world } }: Ends, wanted: NonNullable<Expectation['world']>): string[] {

@@ -28,9 +28,12 @@ function volumeProblems({ world }: Seen, { purging, excused }: Watched, allow: S
   })
 }
 
-function machineProblems({ world }: Seen, allow: Scenario['allow']): string[] {
+function machineProblems({ world }: Seen, { excused }: Watched, allow: Scenario['allow']): string[] {
   const ours = world.machines.filter((machine) => ownerOf(machine) !== undefined)
-  const byName = Object.groupBy(ours, ({ name }) => name)
+  const byName = Object.groupBy(
+    ours.filter(({ id }) => !excused.has(id)),
+    ({ name }) => name,
+  )
   const byOwner = Object.groupBy(ours.filter(isLive), (machine) => ownerOf(machine)?.uid ?? '')
   return [
     ...Object.entries(byName).flatMap(([name, all = []]) =>
@@ -76,7 +79,7 @@ export function broken(seen: Seen, watched: Watched, { allow }: Scenario): strin
   const tenants = [...seen.tenants.values()].filter((tenant) => tenant !== undefined)
   return [
     ...volumeProblems(seen, watched, allow),
-    ...machineProblems(seen, allow),
+    ...machineProblems(seen, watched, allow),
     ...foreignProblems(seen, watched),
     ...tenants.flatMap((tenant) => claimProblems(seen, tenant)),
   ]

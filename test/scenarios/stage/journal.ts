@@ -1,7 +1,6 @@
 // What the controller did, as the lines that a scenario expects: a step that went through by its name, one that failed with
 // its reason, and the word for standing still.
 import type { Guards, Journal, JournalEntry } from '../../../reconciler/ports.ts'
-import type { Fault } from '../../../specs/faults.ts'
 
 export interface TraceLine {
   readonly tenant: string
@@ -15,16 +14,16 @@ export interface Recorder extends Journal {
   readonly defects: readonly unknown[]
   /** How often Fly was asked about each tenant, answered or not, by uid. */
   readonly looks: ReadonlyMap<string, number>
-  /** Guards that tell the recorder of each fault: the journal's entry has its sentence only. */
+  /** Guards that tell the recorder of each look, which the journal has no entry for. */
   over(guards: Guards): Guards
 }
 
-function lineOf({ kind, what }: JournalEntry, fault: Fault | undefined): string | undefined {
+function lineOf({ kind, what, reason = '' }: JournalEntry): string | undefined {
   switch (kind) {
     case 'done':
       return what
     case 'failed':
-      return `${what} ✗ ${fault?.rule.reason ?? '?'}`
+      return `${what} ✗ ${reason}`
     case 'stalled':
       return `stalled ${what}`
     case 'step':
@@ -39,7 +38,6 @@ export function recorder(): Recorder {
   const begun: string[] = []
   const defects: unknown[] = []
   const looks = new Map<string, number>()
-  const faults = new Map<string, Fault>()
   return {
     lines,
     begun,
@@ -47,25 +45,19 @@ export function recorder(): Recorder {
     looks,
     note: (entry) => {
       if (entry.kind === 'step') begun.push(`${entry.tenant} ${entry.what}`)
-      const text = lineOf(entry, faults.get(entry.uid))
+      const text = lineOf(entry)
       if (text !== undefined) lines.push({ tenant: entry.tenant, text })
     },
     defect: (_uid, error) => void defects.push(error),
     over: (guards) => ({
       view: () => guards.view(),
-      blockedRead: (tenant) => {
-        const fault = guards.blockedRead(tenant)
-        // The pass ends with this fault, and no look is accounted for.
-        if (fault !== undefined) faults.set(tenant.uid, fault)
-        return fault
-      },
+      blockedRead: (tenant) => guards.blockedRead(tenant),
       admit: (tenant, step) => guards.admit(tenant, step),
       waits: (tenant, decision) => guards.waits(tenant, decision),
       charge: (tenant, step) => guards.charge(tenant, step),
       release: (tenant) => guards.release(tenant),
       ended: (tenant, step, fault) => {
         if (step === undefined) looks.set(tenant.uid, (looks.get(tenant.uid) ?? 0) + 1)
-        if (fault !== undefined) faults.set(tenant.uid, fault)
         guards.ended(tenant, step, fault)
       },
     }),

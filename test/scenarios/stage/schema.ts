@@ -85,6 +85,8 @@ const tenantExpectation = {
   data: z.enum(['own', 'none']).optional(),
   boots: z.int().optional(),
   installs: z.int().optional(),
+  /** Part of the sentence that says why the tenant is as it is. */
+  why: z.string().optional(),
 }
 
 /** Live objects in the order of their making: each by its state, or by part of what Fly shows of it. */

@@ -24,6 +24,7 @@ import { stageStores, type Stores } from './store.ts'
 
 export const app = 'moorage-test'
 const adminToken = 'scenario-admin-token'
+const dayMs = 86_400_000
 
 export interface Reply {
   readonly status: number
@@ -127,7 +128,14 @@ async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands
     failed: (error) => journal.defect('*', error),
   })
   const ports: Ports = {
-    cloud: flyCloud({ client, app, org: 'personal', naming: settings.naming, clock }),
+    cloud: flyCloud({
+      client,
+      app,
+      org: 'personal',
+      naming: settings.naming,
+      clock,
+      retainDays: settings.retainMs / dayMs,
+    }),
     store: stores.tenants,
     activity: stores.activity,
     probe: parts.guests.probe,
@@ -195,7 +203,8 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     ready: () => Promise.resolve({ ok: true, checks: {} }),
     // The change stream wakes the controller.
     wake: () => {},
-    preview: undefined,
+    events: { write: () => Promise.resolve(), page: () => Promise.resolve([]) },
+    insight: undefined,
   })
 }
 
