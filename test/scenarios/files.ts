@@ -54,12 +54,17 @@ export async function writeTraces({ path }: ScenarioFile, { phases }: ScenarioRe
   writeFileSync(file, await format(document.toString({ lineWidth: 0 }), { ...options, parser: 'yaml' }))
 }
 
+/** The standing of so many tenants is shown below the problems. */
+const mostShown = 3
+
 /** Each phase's problems, its trace among them. */
 export function problemsIn({ scenario }: ScenarioFile, { phases }: ScenarioResult): string[] {
   return phases.flatMap(({ trace, problems, standing }, index) => {
     const wanted = scenario.phases[index]?.expect
     const differs = wanted !== undefined && (wanted.trace ?? []).join('\n') !== trace.join('\n')
     const all = differs ? [`the trace is\n    ${trace.join('\n    ')}`, ...problems] : problems
-    return all.length === 0 ? [] : [...all.map((problem) => `phase ${index + 1}: ${problem}`), standing]
+    const about = standing.filter(({ name }) => standing.length === 1 || all.some((problem) => problem.includes(name)))
+    const words = about.slice(0, mostShown).map(({ text }) => text)
+    return all.length === 0 ? [] : [...all.map((problem) => `phase ${index + 1}: ${problem}`), ...words]
   })
 }

@@ -19,8 +19,13 @@ export interface PhaseResult {
   /** Calls of Fly in this phase: those that change something by action, and how many only looked. */
   readonly changes: Readonly<Record<string, number>>
   readonly reads: number
-  /** Every condition, in words, at the end. */
-  readonly standing: string
+  readonly standing: readonly Standing[]
+}
+
+/** Every condition of a tenant in words, and why it is so. */
+export interface Standing {
+  readonly name: string
+  readonly text: string
 }
 
 export interface ScenarioResult {
@@ -63,9 +68,8 @@ function untilOf(course: Course, { until, limit }: Phase, from: { lines: number;
   const duration = readDuration(until)
   if (duration !== undefined) return { done: () => false, limitMs: duration, must: false }
   if (until === 'rests') return { done: () => allRest(course, from.looks), limitMs: limit, must: true }
-  const many = cast.uids.size > 1
   const isThere = () =>
-    traceOf(stage.recorder.lines, from.lines, many).some((line) => line.replace(/ ×\d+$/, '') === until)
+    traceOf(stage.recorder.lines, from.lines, cast.uids.size).some((line) => line.replace(/ ×\d+$/, '') === until)
   return { done: isThere, limitMs: limit, must: true }
 }
 
@@ -73,15 +77,14 @@ function histories({ stage, cast }: Course): ReadonlyMap<string, GuestHistory> {
   return new Map([...cast.uids].map(([name, uid]) => [name, stage.guests.history(uid)]))
 }
 
-function standing(seen: Seen): string {
-  const lines = [...seen.tenants].map(([name, tenant]) => {
-    const said = tenant?.status.conditions.map(
+function standing(seen: Seen): Standing[] {
+  return [...seen.tenants].map(([name, tenant]) => {
+    if (tenant === undefined) return { name, text: `${name}: purged` }
+    const said = tenant.status.conditions.map(
       ({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`,
     )
-    const told = tenant === undefined ? '' : ` | ${why({ tenant, now: seen.at }).summary}`
-    return `${name}: ${said?.join('; ') ?? 'purged'}${told}`
+    return { name, text: `${name}: ${said.join('; ')} | ${why({ tenant, now: seen.at }).summary}` }
   })
-  return lines.join('\n')
 }
 
 async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
@@ -99,7 +102,7 @@ async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
   const came = await stage.until(done, limitMs)
   const after = await lookAround(stage, new Map(cast.uids))
   const ends = { before, after, guestsBefore, guestsAfter: histories(course) }
-  const trace = traceOf(stage.recorder.lines, lines, cast.uids.size > 1)
+  const trace = traceOf(stage.recorder.lines, lines, cast.uids.size)
   return {
     trace,
     changes: changesBetween(before.world, after.world),
@@ -121,10 +124,18 @@ async function prepare(course: Course): Promise<void> {
   const { stage, cast, scenario } = course
   const { tenants, spec, converged } = scenario.given
   await stage.finish()
-  for (const name of tenants) await createTenant(stage, cast, name, spec)
+  const names =
+    typeof tenants === 'number'
+      ? Array.from({ length: tenants }, (_none, index) => `t${String(index + 1).padStart(2, '0')}`)
+      : tenants
+  for (const name of names) await createTenant(stage, cast, name, spec)
   if (!converged) return
   if (!(await stage.until(() => allRest(course, new Map()), 3_600_000)))
-    throw new Error(`the given tenants do not come to rest: ${standing(await lookAround(stage, cast.uids))}`)
+    throw new Error(
+      `the given tenants do not come to rest: ${standing(await lookAround(stage, cast.uids))
+        .map(({ text }) => text)
+        .join('\n')}`,
+    )
   // The next list of the fleet knows them.
   await stage.until(() => false, scenario.given.settle ?? scenario.given.resyncEvery)
 }

@@ -125,7 +125,12 @@ async function visit({ stores, clock }: Stage, { uids }: Cast, name: string): Pr
 
 /** Performs one action; an answer that the scenario does not expect is an error. */
 export async function perform(stage: Stage, cast: Cast, action: Action): Promise<void> {
-  const name = ('tenant' in action ? action.tenant : undefined) ?? firstOf(cast)
+  const whose = ('tenant' in action ? action.tenant : undefined) ?? firstOf(cast)
+  const names = whose === 'every' ? [...cast.uids.keys()] : [whose]
+  for (const name of names) await performFor(stage, cast, action, name)
+}
+
+async function performFor(stage: Stage, cast: Cast, action: Action, name: string): Promise<void> {
   if ('create' in action) await createTenant(stage, cast, action.create, action.spec)
   else if ('spec' in action) await bySpec(stage, name, action.spec, action.refused)
   else if ('entitlement' in action)

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MongoClient } from 'mongodb'
+import { MongoClient, type Db } from 'mongodb'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
 import { activityIn, type Activity } from '../../../src/store/activity.ts'
@@ -26,14 +26,18 @@ const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export const newFolder = (): Promise<string> => mkdtemp(join(base, 'moorage-scenario-'))
 
+const storesIn = (db: Db) => ({ tenants: tenantsIn(db), fleet: fleetIn(db), activity: activityIn(db) })
+
 export async function openDatabase(): Promise<Database> {
   const folder = await newFolder()
   const server = await startEmbedded({ folder: join(folder, 'db') })
-  const client = await new MongoClient(server.uri, { ignoreUndefined: true }).connect()
+  // One connection: what is asked first is answered first. Those who watch wait on connections of their own.
+  const client = await new MongoClient(server.uri, { ignoreUndefined: true, maxPoolSize: 1 }).connect()
+  const watcher = await new MongoClient(server.uri, { ignoreUndefined: true }).connect()
   const db = client.db()
   await applySchema(db)
-  const stores = { tenants: tenantsIn(db), fleet: fleetIn(db), activity: activityIn(db) }
-  const feeds = await openFeeds(stores)
+  const stores = storesIn(db)
+  const feeds = await openFeeds(storesIn(watcher.db()))
   return {
     ...stores,
     feeds,
@@ -43,6 +47,7 @@ export async function openDatabase(): Promise<Database> {
     close: async () => {
       await feeds.close()
       await client.close()
+      await watcher.close()
       await server.close()
       await rm(folder, { recursive: true, force: true })
     },

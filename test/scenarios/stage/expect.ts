@@ -3,7 +3,7 @@ import { why } from '../../../reconciler/why.ts'
 import { findCondition, type ConditionType } from '../../../specs/conditions.ts'
 import type { Tenant } from '../../../specs/tenant.ts'
 import type { GuestHistory } from './guests.ts'
-import { changesBetween, isLive, type Seen } from './look.ts'
+import { changesBetween, isLive, readsBetween, type Seen } from './look.ts'
 import type { Expectation, Fact, TenantExpectation } from './schema.ts'
 
 /** What a phase began with and ended with. */
@@ -140,13 +140,20 @@ function worldProblems({ after: { world } }: Ends, wanted: NonNullable<Expectati
   ]
 }
 
+const fits = (count: number, limit: number | string): boolean =>
+  typeof limit === 'number' ? count === limit : count <= Number(limit.slice(3))
+
+function readProblems({ before, after }: Ends, wanted: number | string | undefined): string[] {
+  const count = readsBetween(before.world, after.world)
+  return wanted === undefined || fits(count, wanted) ? [] : [`${count} calls only looked, not ${wanted}`]
+}
+
 function callProblems({ before, after }: Ends, wanted: NonNullable<Expectation['calls']>): string[] {
   const made = changesBetween(before.world, after.world)
   return [...new Set([...Object.keys(made), ...Object.keys(wanted)])].flatMap((action) => {
     const count = made[action] ?? 0
     const limit = wanted[action] ?? 0
-    const fits = typeof limit === 'number' ? count === limit : count <= Number(limit.slice(3))
-    return fits ? [] : [`${action} was called ${count} times, not ${limit}`]
+    return fits(count, limit) ? [] : [`${action} was called ${count} times, not ${limit}`]
   })
 }
 
@@ -161,6 +168,7 @@ export function problemsOf(ends: Ends, expected: Expectation): string[] {
     ...Object.entries(tenants).flatMap(([name, wanted]) => told(name, wanted)),
     ...(every === undefined ? [] : names.flatMap((name) => told(name, every))),
     ...(world === undefined ? [] : worldProblems(ends, world)),
+    ...readProblems(ends, expected.reads),
     ...(calls === undefined ? [] : callProblems(ends, calls)),
   ]
 }

@@ -64,12 +64,18 @@ export function recorder(): Recorder {
   }
 }
 
-/** The lines from `since` on; the same one again and again is one line with a count, and several tenants are told apart. */
-export function traceOf(all: readonly TraceLine[], since: number, many: boolean): string[] {
+/** Up to so many tenants are told apart. */
+const mostNamed = 3
+
+/**
+ * The lines from `since` on; the same one again and again is one line with a count. Several tenants are told apart; of many
+ * only is told how often each line came.
+ */
+export function traceOf(all: readonly TraceLine[], since: number, tenants: number): string[] {
   const told: { text: string; times: number }[] = []
   for (const { tenant, text } of all.slice(since)) {
-    const line = many ? `${tenant} ${text}` : text
-    const last = told.at(-1)
+    const line = tenants > 1 && tenants <= mostNamed ? `${tenant} ${text}` : text
+    const last = tenants > mostNamed ? told.find((known) => known.text === line) : told.at(-1)
     if (last?.text === line) last.times += 1
     else told.push({ text: line, times: 1 })
   }

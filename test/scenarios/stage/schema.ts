@@ -20,6 +20,7 @@ const duration = z.string().transform((text, context) => {
 const json = z.record(z.string(), z.json())
 const specPatch = z.record(z.string(), z.json())
 const entitlement = z.enum(['active', 'suspended', 'ended'])
+/** The first tenant unless set; `every`: all that there are. */
 const whose = { tenant: z.string().optional() }
 const refused = { refused: z.string().optional() }
 
@@ -104,6 +105,8 @@ const expectation = z.strictObject({
     .optional(),
   /** Changes that reached Fly in this phase, by the simulator's count: what is not named did not happen. */
   calls: z.record(z.string(), amount).optional(),
+  /** Calls that only looked. */
+  reads: amount.optional(),
   ...tenantExpectation,
   tenants: z.record(z.string(), z.strictObject(tenantExpectation)).optional(),
   every: z.strictObject(tenantExpectation).optional(),
@@ -128,8 +131,8 @@ export const scenarioFile = z.strictObject({
   given: z
     .strictObject({
       spec: specPatch.default({}),
-      /** Names of the tenants; each gets the spec. */
-      tenants: z.array(z.string()).default(['acme']),
+      /** Names of the tenants, or how many (t01, t02, ...); each gets the spec. */
+      tenants: z.union([z.array(z.string()), z.int().min(1).max(99)]).default(['acme']),
       /** Tenants are there, running and at rest before the first phase. */
       converged: z.boolean().default(false),
       /** How long they rest before that; one resync unless set. */

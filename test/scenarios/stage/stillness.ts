@@ -30,8 +30,9 @@ export class Stillness {
   #fetches = 0
   #work = 0
   #events = 0
-  #lane: Promise<unknown> = Promise.resolve()
-  #arrived = (): void => undefined
+  /** Requests that have not set out yet, and the one that is on its way. */
+  #queue: readonly (() => void)[] = []
+  #road: (() => void) | undefined
   #changed = (): void => undefined
 
   /** From now on `fetch` is watched; the answer ends that. */
@@ -80,7 +81,8 @@ export class Stillness {
 
   /** Resolves when nothing moves but by the virtual clock. */
   async still(): Promise<void> {
-    for (let calm = 0; calm < calmTurns;) {
+    for (let calm = 0; calm < calmTurns || this.#next();) {
+      if (calm === calmTurns) calm = 0
       if (this.#isUnderWay()) {
         calm = 0
         await this.#change()
@@ -117,7 +119,6 @@ export class Stillness {
   }
 
   #began({ request, response }: Started): void {
-    this.#arrived()
     if (!this.#held.has(request.socket.localPort ?? 0)) return
     this.#inside.add(request)
     this.#changed()
@@ -127,32 +128,33 @@ export class Stillness {
     })
   }
 
-  /** Requests set out one after the other, so that they arrive in the order in which they were made. */
-  async #inTurn(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
-    const before = this.#lane
-    const { promise, resolve } = Promise.withResolvers<undefined>()
-    this.#lane = promise
-    await before
-    const arrived = (): void => resolve(undefined)
-    this.#arrived = arrived
-    const answer = this.#fetch(input, init)
-    answer.then(arrived, arrived)
-    return answer
+  /** The next request sets out; false when none waits. */
+  #next(): boolean {
+    const [first, ...rest] = this.#queue
+    this.#queue = rest
+    this.#road = first
+    first?.()
+    return first !== undefined
   }
 
+  /** One request after the other, each as far as it gets without the virtual clock: so there is one order of events. */
   async #carry(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
+    const { promise, resolve: set } = Promise.withResolvers<undefined>()
+    const go = (): void => set(undefined)
+    this.#queue = [...this.#queue, go]
+    if (this.#road === undefined) this.#next()
+    await promise
     this.#fetches += 1
+    this.#changed()
     try {
-      const { status, headers, ...answer } = await this.#whole(input, init)
-      return new Response(bodiless.has(status) ? null : answer.body, { status, headers })
+      const response = await this.#fetch(input, init)
+      const { status, headers } = response
+      const body = await response.arrayBuffer()
+      return new Response(bodiless.has(status) ? null : body, { status, headers })
     } finally {
       this.#fetches -= 1
+      if (this.#road === go) this.#next()
       this.#changed()
     }
-  }
-
-  async #whole(input: Parameters<typeof fetch>[0], init: RequestInit | undefined) {
-    const response = await this.#inTurn(input, init)
-    return { status: response.status, headers: response.headers, body: await response.arrayBuffer() }
   }
 }
