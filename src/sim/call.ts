@@ -22,6 +22,9 @@ export interface Call {
 export interface Answer {
   readonly status: number
   readonly body?: unknown
+  /** Instead of a body, as it is: only a fault answers so. */
+  readonly text?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** Handles one action; a Refusal is thrown. */

@@ -9,9 +9,10 @@ import { ulid } from './ids.ts'
 
 /** Every kind of fault, with what it does. */
 export const faultKinds = {
-  status: 'answers with `status` and `body` instead of doing anything',
+  status: 'answers with `status` and `body` (or `text` as it is, and `headers`) instead of doing anything',
   lostBefore: 'drops the connection before any effect',
   lostReply: 'lets the effect happen, then drops the connection without an answer',
+  garbled: 'lets the effect happen, then answers 200 with `text` that nobody can read',
   delay: 'waits `ms` before the call takes effect',
   outage: 'drops every API connection (or answers `status`) while machines keep running',
   emptyList: 'lists answer with nothing',
@@ -21,8 +22,11 @@ export const faultKinds = {
   hostDown: "the machine's host is unreachable: no config, no changes, and the guest does not answer",
   slowState: 'stages (all, or those that read `state`) take `factor` (10) times as long, or `ms`',
   launchFailed: 'a start ends in a failure',
+  reads: 'machines and volumes read `as` on the wire, whatever they are',
   certificatePending: 'certificates stay in pending_validation',
   crash: 'at once: the guests of the matching started machines end by themselves',
+  fail: 'at once: the matching started or stopped machines are given up by their host and rest in `failed`',
+  forget: 'at once: the matching suspended machines lose their memory snapshot',
   migrate: 'at once: matching stopped or started machines move to another host: new address and new volume id',
 } as const
 
@@ -37,7 +41,10 @@ const input = z.strictObject({
   nameContains: z.string().optional(),
   region: z.string().optional(),
   state: z.string().optional(),
-  status: z.int().min(400).max(599).optional(),
+  status: z.int().min(200).max(599).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  text: z.string().optional(),
+  as: z.string().optional(),
   body: z.unknown().optional(),
   count: z.int().positive().optional(),
   forMs: z.number().positive().optional(),

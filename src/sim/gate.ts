@@ -36,6 +36,8 @@ const usualSentences: Readonly<Record<number, string | undefined>> = {
   504: 'gateway timeout',
 }
 
+const halfAnAnswer = '{"id":'
+
 /** Words after `Bearer` or `FlyV1`; any will do, none will not. Only a digest of them is kept. */
 function callerOf(headers: IncomingHttpHeaders): string {
   const [, token] = /^(?:Bearer|FlyV1)\s+(\S.*)$/i.exec(headers.authorization ?? '') ?? []
@@ -91,10 +93,9 @@ function noRoom(action: string, body: unknown): Refusal | undefined {
   }
 }
 
-const told = (rule: FaultRecord): Refusal => {
-  const status = rule.status ?? 503
-  const body = rule.body ?? { error: usualSentences[status] ?? `status ${status}` }
-  return new Refusal(status, body as Record<string, unknown>)
+function told({ status = 503, body, text, headers }: FaultRecord): Answer {
+  const usual = status < 300 ? undefined : { error: usualSentences[status] ?? `status ${status}` }
+  return { status, body: body ?? usual, text, headers }
 }
 
 const machineIn = (world: World, found: Match): MachineRecord | undefined => {
@@ -103,14 +104,14 @@ const machineIn = (world: World, found: Match): MachineRecord | undefined => {
 }
 
 /** The faults that come before any effect. */
-async function before(world: World, subject: Subject, found: Match, body: unknown): Promise<'drop' | undefined> {
+async function before(world: World, subject: Subject, found: Match, body: unknown): Promise<Outcome | undefined> {
   const { action } = found.route
   const { faults } = world
   const delay = faults.take('delay', subject)
   if (delay !== undefined) await sleep(world, delay.ms ?? 1000)
   if (faults.take('lostBefore', subject) !== undefined) return 'drop'
   const status = faults.take('status', subject)
-  if (status !== undefined) throw told(status)
+  if (status !== undefined) return told(status)
   const refusal = noRoom(action, body)
   if (refusal !== undefined && faults.take('capacity', subject) !== undefined) throw refusal
   const machine = machineIn(world, found)
@@ -128,17 +129,20 @@ export async function pass(world: World, limits: Limits, found: Match, incoming:
   world.store.called(route.action)
   const outage = world.faults.take('outage', subject)
   if (outage !== undefined && outage.status === undefined) return 'drop'
-  if (outage !== undefined) throw told(outage)
+  if (outage !== undefined) return told(outage)
   const caller = callerOf(incoming.headers)
   if (!limits.take(route.action, identifierOf(params, incoming.body))) throw limited()
   const call: Call = { ...incoming, action: route.action, params, caller }
   if (!route.slow) await sleep(world, world.latency.draw(route.reads ? 'read' : 'write'))
-  if ((await before(world, subject, found, incoming.body)) === 'drop') return 'drop'
+  const fault = await before(world, subject, found, incoming.body)
+  if (fault !== undefined) return fault
   const machine = machineIn(world, found)
   if (route.leased && machine !== undefined) checkLease(world, call, machine)
   const lost = world.faults.take('lostReply', subject) !== undefined
+  const garbled = world.faults.take('garbled', subject)
   try {
     const answer = await route.handler(world, call)
+    if (garbled !== undefined) return { ...answer, text: garbled.text ?? halfAnAnswer }
     return lost ? 'drop' : answer
   } catch (error) {
     if (lost && error instanceof Refusal) return 'drop'

@@ -7,7 +7,7 @@ import { type FaultKind, faultKinds } from './faults.ts'
 import { machineWire, time } from './machine-wire.ts'
 import { happen, isAtOnce } from './mischief.ts'
 import { routes } from './routes.ts'
-import { volumeWire } from './volume-wire.ts'
+import { snapshotWire, volumeWire } from './volume-wire.ts'
 import type { Answer } from './call.ts'
 import type { World } from './world.ts'
 
@@ -32,7 +32,12 @@ async function wholeState(world: World): Promise<Answer> {
     const gone = certificate.deletedAt === undefined ? {} : { status: 'destroyed' }
     return { ...wire, ...gone, app_name: certificate.app, created_at: time(certificate.createdAt) }
   })
-  return { status: 200, body: { machines, volumes: await Promise.all(volumes), certificates, calls } }
+  const snapshots = inOrder(store.all('snapshot')).map((snapshot) => ({
+    ...snapshotWire(snapshot, world.clock.now()),
+    volume: snapshot.volume,
+    app_name: snapshot.app,
+  }))
+  return { status: 200, body: { machines, volumes: await Promise.all(volumes), snapshots, certificates, calls } }
 }
 
 function facts(world: World): Answer {

@@ -229,6 +229,10 @@ export function rebooted(machine: MachineRecord, moment: Moment): MachineRecord 
   return starting({ ...exit(machine, false, moment), memory: false, freshRoot }, 'start', 1, moment)
 }
 
+/** Given up by its host. */
+export const failed = (machine: MachineRecord, moment: Moment): MachineRecord =>
+  rest({ ...exit(machine, false, moment), memory: false }, 'failed', moment)
+
 /** The image or the host would not start it. */
 export function launchFailed(machine: MachineRecord, moment: Moment): MachineRecord {
   const first = machine.steady === 'created'

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { hostIsDown } from './agreement.ts'
 import { imageRef } from './machine-config.ts'
 import type { EventRecord, MachineRecord } from './state.ts'
-import type { World } from './world.ts'
+import { type World, subjectOf } from './world.ts'
 import { leaseOf } from './leases.ts'
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -54,7 +54,7 @@ export function machineWire(world: World, machine: MachineRecord, shape: Shape =
   return {
     id: machine.id,
     name: machine.name,
-    state: machine.state,
+    state: world.faults.peek('reads', subjectOf(machine))?.as ?? machine.state,
     region: machine.region,
     instance_id: machine.instanceId,
     version: machine.instanceId,

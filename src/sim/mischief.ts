@@ -2,7 +2,7 @@
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { nextAddress } from './addresses.ts'
 import { volumeId } from './ids.ts'
-import { died, rebooted } from './machine-life.ts'
+import { died, failed, rebooted } from './machine-life.ts'
 import type { FaultRecord, MachineRecord, VolumeRecord } from './state.ts'
 import { deleted } from './volumes.ts'
 import { type World, bytesOf, momentFor, volumeFolder } from './world.ts'
@@ -21,6 +21,25 @@ async function crash(world: World, id: string): Promise<boolean> {
   await world.guests.stop(id)
   const machine = world.store.get('machine', id)
   if (machine?.state === 'started') world.runner.go(died(machine, momentFor(world, machine)))
+  return true
+}
+
+/** The host gives the machine up. What `failed` follows from on Fly is not documented; starts and destroys go on from it. */
+async function fail(world: World, id: string): Promise<boolean> {
+  const machine = world.store.get('machine', id)
+  if (machine?.phase !== undefined || (machine?.state !== 'started' && machine?.state !== 'stopped')) return false
+  await world.guests.stop(id)
+  const present = world.store.get('machine', id) ?? machine
+  world.runner.go(failed(present, momentFor(world, present)))
+  return true
+}
+
+/** A memory snapshot is kept on best effort (docs: reference/suspend-resume): the next start is a cold one. */
+async function forget(world: World, id: string): Promise<boolean> {
+  const machine = world.store.get('machine', id)
+  if (machine?.state !== 'suspended') return false
+  await world.guests.stop(id)
+  world.store.save({ kind: 'machine', record: { ...machine, memory: false } })
   return true
 }
 
@@ -55,12 +74,15 @@ async function migrate(world: World, id: string): Promise<boolean> {
   return true
 }
 
+const deeds = { crash, fail, forget, migrate }
+type AtOnce = keyof typeof deeds
+
 /**
  * Carries out a rule of a kind that happens at once; the answer says how many machines it met. Each one's turn is in its
  * lane, so that nobody takes the missing guest for one that died by itself.
  */
 export async function happen(world: World, rule: FaultRecord): Promise<number> {
-  const deed = rule.kind === 'crash' ? crash : migrate
+  const deed = deeds[rule.kind as AtOnce]
   let met = 0
   for (const machine of world.store.all('machine')) {
     if (met === rule.count) break
@@ -70,4 +92,4 @@ export async function happen(world: World, rule: FaultRecord): Promise<number> {
 }
 
 /** Does this rule happen at once, and not when something matches it? */
-export const isAtOnce = (rule: FaultRecord): boolean => rule.kind === 'crash' || rule.kind === 'migrate'
+export const isAtOnce = (rule: FaultRecord): boolean => rule.kind in deeds

@@ -100,15 +100,17 @@ function send(world: World, response: ServerResponse, outcome: Outcome): void {
     return
   }
   const bytes = bytesOf(world)
-  const text = outcome.body === undefined ? '' : JSON.stringify(outcome.body)
+  const text = outcome.text ?? (outcome.body === undefined ? '' : JSON.stringify(outcome.body))
+  const isPage = text.startsWith('<')
   response.writeHead(outcome.status, {
-    ...(text === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
+    ...(text === '' ? {} : { 'content-type': `${isPage ? 'text/html' : 'application/json'}; charset=utf-8` }),
     ...(outcome.status === 204 ? {} : { 'content-length': Buffer.byteLength(text) }),
     'fly-request-id': `${ulid(bytes, world.clock.now())}-${nearest}`,
     'fly-span-id': hex(bytes, 16),
     'fly-trace-id': hex(bytes, 32),
     server: 'Fly/simulator',
     via: '1.1 fly.io',
+    ...outcome.headers,
   })
   response.end(text)
 }

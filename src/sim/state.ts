@@ -173,6 +173,9 @@ export interface FaultRecord {
   readonly state?: string | undefined
   readonly status?: number | undefined
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly text?: string | undefined
+  readonly as?: string | undefined
   readonly count?: number | undefined
   readonly forMs?: number | undefined
   readonly probability?: number | undefined

@@ -44,11 +44,12 @@ export async function volumeWire(
   const known = holder === null ? undefined : world.store.get('machine', holder)
   const subject = { app: volume.app, machine: known?.id, names: [known?.name ?? ''], region: volume.region }
   const down = known !== undefined && world.faults.peek('hostDown', subject) !== undefined
+  const itself = { app: volume.app, names: [volume.name], region: volume.region }
   const blocks = shape.summary === true ? {} : blocksOf(volume, await usedBy(world, volume))
   return {
     id: volume.id,
     name: volume.name,
-    state: volumeState(volume, now),
+    state: world.faults.peek('reads', itself)?.as ?? volumeState(volume, now),
     size_gb: volume.sizeGb,
     region: volume.region,
     zone: volume.zone,

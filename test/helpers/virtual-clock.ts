@@ -70,6 +70,22 @@ export class VirtualClock implements Clock {
     this.#now = end
   }
 
+  /** Goes to the next timer that is due by `end` and runs it; without one, to `end`. False when there was none. */
+  step(end: Instant): boolean {
+    const timer = this.#earliest()
+    const isDue = timer !== undefined && timer.at <= end
+    this.#now = Math.max(this.#now, isDue ? timer.at : end)
+    if (!isDue) return false
+    this.#timers.delete(timer)
+    timer.action()
+    return true
+  }
+
+  /** Moves time on by `ms` while nothing runs, as a machine sleeps: what was due on the way is due now. */
+  leap(ms: number): void {
+    this.#now += ms
+  }
+
   /** Moves time on in steps until `promise` settles; for code that waits on the clock behind a socket. */
   async until<Value>(promise: Promise<Value>, stepMs = 50, limitMs = 3_600_000): Promise<Value> {
     const settled = new Set<Promise<Value>>()

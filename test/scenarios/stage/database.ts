@@ -1,0 +1,55 @@
+// One embedded database for many scenarios, one after the other.
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MongoClient, type Db } from 'mongodb'
+import { startEmbedded } from '../../../src/store/embedded/server.ts'
+import { applySchema } from '../../../src/store/schema.ts'
+import { activityIn, type Activity } from '../../../src/store/activity.ts'
+import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
+import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
+import { openFeeds, type Feeds } from './feeds.ts'
+
+export interface Database {
+  readonly tenants: Tenants
+  readonly fleet: FleetStore
+  readonly activity: Activity
+  readonly feeds: Feeds
+  /** Forgets everything; the next scenario begins with nothing. */
+  empty(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Files that a disk need not keep: in memory where there is such a place. */
+const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
+export const newFolder = (): Promise<string> => mkdtemp(join(base, 'moorage-scenario-'))
+
+const storesIn = (db: Db) => ({ tenants: tenantsIn(db), fleet: fleetIn(db), activity: activityIn(db) })
+
+export async function openDatabase(): Promise<Database> {
+  const folder = await newFolder()
+  const server = await startEmbedded({ folder: join(folder, 'db') })
+  // One connection: what is asked first is answered first. Those who watch wait on connections of their own.
+  const client = await new MongoClient(server.uri, { ignoreUndefined: true, maxPoolSize: 1 }).connect()
+  const watcher = await new MongoClient(server.uri, { ignoreUndefined: true }).connect()
+  const db = client.db()
+  await applySchema(db)
+  const stores = storesIn(db)
+  const feeds = await openFeeds(storesIn(watcher.db()))
+  return {
+    ...stores,
+    feeds,
+    empty: async () => {
+      for (const name of ['tenants', 'fleet', 'ledger', 'activity']) await db.collection(name).deleteMany({})
+    },
+    close: async () => {
+      await feeds.close()
+      await client.close()
+      await watcher.close()
+      await server.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

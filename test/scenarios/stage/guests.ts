@@ -1,0 +1,114 @@
+// The insides of machines for scenarios: nothing runs, but what a gateway's machine would show is there. A guest knows whose
+// it is, leaves its owner's name on the volume, installs the browser packages once per root filesystem, and answers a probe.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ObservedGuest, ObservedMachine } from '../../../reconciler/observed.ts'
+import type { Probe } from '../../../reconciler/ports.ts'
+import type { Clock } from '../../../specs/clock.ts'
+import type { ExecResult, GuestHost, GuestStart } from '../../../src/sim/guest-host.ts'
+import { memoryGuests } from '../../sim/memory-guests.ts'
+
+/** What a tenant's machines have gone through, all of them together. */
+export interface GuestHistory {
+  /** Cold boots. */
+  readonly boots: number
+  /** How often the browser packages were really installed. */
+  readonly installs: number
+  /** What the last cold boot met on the volume: nothing yet, or the uid that wrote there first. */
+  readonly found: string | undefined
+}
+
+/** How the gateways behave, where they are not as they should. */
+export interface Mood {
+  readonly gateway: 'well' | 'unreachable' | 'starting' | 'mismatch'
+  /** Exit codes of the next installs, one after the other; then 0. */
+  readonly installExits: readonly number[]
+}
+
+export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefined }
+
+export interface ScenarioGuests {
+  readonly host: GuestHost
+  readonly probe: Probe
+  setMood(mood: MoodChange): void
+  history(uid: string): GuestHistory
+  /** A guest that met data of another tenant. */
+  readonly trespasses: readonly string[]
+}
+
+/** How long a gateway takes from its boot to its first answer. */
+const startupMs = 2_000
+
+const nothingYet: GuestHistory = { boots: 0, installs: 0, found: undefined }
+
+function ownerOn(volumeFolder: string | undefined): string | undefined {
+  const file = join(volumeFolder ?? '', 'owner')
+  return volumeFolder !== undefined && existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
+
+const uidOf = ({ env }: GuestStart): string => env['MOORAGE_UID'] ?? ''
+
+const said = (exit_code: number, text = ''): ExecResult => ({ exit_code, exit_signal: 0, stdout: text, stderr: '' })
+
+export function scenarioGuests(clock: Pick<Clock, 'now'>): ScenarioGuests {
+  const inner = memoryGuests()
+  const histories = new Map<string, GuestHistory>()
+  const bornAt = new Map<string, number>()
+  const trespasses: string[] = []
+  let mood: Mood = { gateway: 'well', installExits: [] }
+
+  const historyOf = (uid: string) => histories.get(uid) ?? nothingYet
+  const note = (uid: string, more: Partial<GuestHistory>) => histories.set(uid, { ...historyOf(uid), ...more })
+
+  function look(guest: GuestStart): void {
+    const uid = uidOf(guest)
+    const found = ownerOn(guest.volumeFolder)
+    // Whoever attaches a volume by hand may look at it.
+    if (found !== undefined && uid !== '' && found !== uid)
+      trespasses.push(`a guest of ${uid} met the data of ${found}`)
+    note(uid, { boots: historyOf(uid).boots + 1, found })
+  }
+
+  async function start(guest: GuestStart): Promise<void> {
+    look(guest)
+    await inner.start(guest)
+    bornAt.set(guest.machine, clock.now())
+    if (guest.volumeFolder !== undefined && ownerOn(guest.volumeFolder) === undefined)
+      writeFileSync(join(guest.volumeFolder, 'owner'), uidOf(guest))
+  }
+
+  async function exec(machine: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    const guest = inner.up.get(machine)
+    if (guest === undefined || !command.includes('moorage-prepare')) return inner.exec(machine, command, timeoutMs)
+    const [exit, ...rest] = mood.installExits
+    mood = { ...mood, installExits: rest }
+    if (exit !== undefined && exit !== 0) return said(exit, 'E: Unable to fetch some archives')
+    const marker = join(guest.rootFolder, 'prepared')
+    if (!existsSync(marker)) {
+      writeFileSync(marker, '')
+      note(uidOf(guest), { installs: historyOf(uidOf(guest)).installs + 1 })
+    }
+    return said(0)
+  }
+
+  function answer({ id, uid, incarnation, address }: ObservedMachine): ObservedGuest {
+    const guest = inner.up.get(id)
+    if (guest === undefined || guest.suspended || mood.gateway === 'unreachable')
+      return { kind: 'unreachable', why: 'nothing answered' }
+    const itself = uidOf(guest) === uid && guest.env['MOORAGE_INCARNATION'] === String(incarnation)
+    if (!itself || guest.address !== address || mood.gateway === 'mismatch') return { kind: 'mismatch' }
+    const boot = `boot-${guest.boots}`
+    const started = clock.now() - (bornAt.get(id) ?? 0) >= startupMs && mood.gateway === 'well'
+    return started ? { kind: 'ready', boot } : { kind: 'starting', boot }
+  }
+
+  return {
+    host: { ...inner, start, exec },
+    probe: { ask: (machine) => Promise.resolve(answer(machine)) },
+    setMood: ({ gateway = mood.gateway, installExits = mood.installExits }) => {
+      mood = { gateway, installExits }
+    },
+    history: historyOf,
+    trespasses,
+  }
+}

@@ -1,0 +1,269 @@
+// The stage of a scenario: the simulated Fly behind HTTP, the real client, cloud adapter, store, REST API and controller, on
+// one virtual clock. Only the inside of machines is made up (guests.ts).
+import { rm } from 'node:fs/promises'
+import { Controller } from '../../../reconciler/controller.ts'
+import { FleetMemory } from '../../../reconciler/fleet-memory.ts'
+import { Keeper } from '../../../reconciler/guards/keeper.ts'
+import type { FleetMode } from '../../../reconciler/guards/view.ts'
+import type { PlatformSettings, Ports } from '../../../reconciler/ports.ts'
+import { resolveSpec } from '../../../specs/class.ts'
+import { startApi } from '../../../src/api/server.ts'
+import { readClasses } from '../../../src/classes.ts'
+import { readConfig } from '../../../src/config.ts'
+import { flyClient } from '../../../src/fly/client.ts'
+import { flyCloud } from '../../../src/fly/cloud.ts'
+import { keysFrom } from '../../../src/keys.ts'
+import { platformSettings } from '../../../src/reconciler.ts'
+import { startSim } from '../../../src/sim/server.ts'
+import { VirtualClock } from '../../helpers/virtual-clock.ts'
+import { scenarioGuests, type ScenarioGuests } from './guests.ts'
+import { recorder, type Recorder } from './journal.ts'
+import { newFolder, type Database } from './database.ts'
+import { Stillness } from './stillness.ts'
+import { stageStores, type Stores } from './store.ts'
+
+export const app = 'moorage-test'
+const adminToken = 'scenario-admin-token'
+const dayMs = 86_400_000
+
+export interface Reply {
+  readonly status: number
+  readonly body: unknown
+}
+
+export interface Stage {
+  readonly clock: VirtualClock
+  readonly stores: Stores
+  readonly guests: ScenarioGuests
+  readonly recorder: Recorder
+  /** One call of the simulated Fly, below its root. */
+  fly(method: string, path: string, body?: unknown): Promise<Reply>
+  /** One call of the REST API, as its admin. */
+  api(method: string, path: string, body?: unknown): Promise<Reply>
+  /** Lets time pass until `done` holds where everything is still; false when it does not within `limitMs`. */
+  until(done: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean>
+  /** Lets what is under way end, where that takes no longer than a second. */
+  finish(): Promise<boolean>
+  /** Time goes on while nobody looks: what was due on the way happens once, late. */
+  leap(ms: number): Promise<void>
+  /** A controller that is killed and one that takes over. */
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface StageOptions {
+  readonly database: Database
+  /** Fixes every draw. */
+  readonly seed: number
+  /** Is the Fly app there from the start? */
+  readonly withApp: boolean
+  readonly resyncEveryMs: number
+  readonly mode: FleetMode
+  readonly settings: Partial<PlatformSettings>
+  readonly log: (sentence: string) => void
+}
+
+async function call(url: string, method: string, token: string, body: unknown): Promise<Reply> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
+}
+
+/** The settings of a production process, at Fly's own pace. */
+function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
+  const config = readConfig({
+    MOORAGE_ENV: 'test',
+    MOORAGE_DOMAIN: 'moorage.test',
+    MOORAGE_PUBLIC_ORIGIN: 'https://moorage.test',
+    MOORAGE_SIM_SCALE: '1',
+  })
+  // What boots inside a machine is tested elsewhere, and long texts in every answer cost time.
+  const short = { bootScript: '#!/bin/sh\n', bridgeSource: '//\n' }
+  return { ...platformSettings({ config, proxyPort: undefined }), ...short, ...more }
+}
+
+async function openSim(options: StageOptions, clock: VirtualClock, guests: ScenarioGuests) {
+  const folder = await newFolder()
+  const given = { folder, port: 0, scale: 0.1, seed: 1, clock, guests: guests.host, log: options.log }
+  const sim = await startSim({ ...given, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
+  const close = async () => {
+    await sim.close()
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+  return { url: sim.url, close }
+}
+
+interface Parts {
+  readonly clock: VirtualClock
+  readonly stillness: Stillness
+  readonly stores: Stores
+  readonly guests: ScenarioGuests
+  readonly recorder: Recorder
+  readonly flyUrl: string
+  readonly settings: PlatformSettings
+  readonly mode: FleetMode
+  readonly resyncEveryMs: number
+}
+
+interface Hands {
+  readonly ports: Ports
+  readonly guards: Keeper
+  readonly memory: FleetMemory
+}
+
+/** What src/reconciler.ts puts together for a process, without the lease, which only this one could want. */
+async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands> {
+  const { clock, stillness, stores, settings, recorder: journal, mode } = parts
+  const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
+  const classes = readClasses()
+  const client = flyClient({ baseUrl: parts.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
+  const memory = new FleetMemory()
+  const guards = new Keeper({
+    ...{ clock, store: stores.fleet, mode, scale: settings.scale, wake, leads: () => true },
+    guestOf: ({ spec }) => {
+      const defaults = classes.get(spec.class)?.spec
+      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    },
+    failed: (error) => journal.defect('*', error),
+  })
+  const ports: Ports = {
+    cloud: flyCloud({
+      client,
+      app,
+      org: 'personal',
+      naming: settings.naming,
+      clock,
+      retainDays: settings.retainMs / dayMs,
+    }),
+    store: stores.tenants,
+    activity: stores.activity,
+    probe: parts.guests.probe,
+    secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
+    clock,
+    journal,
+    settings,
+    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    guards: journal.over(guards),
+    seen: (uid) => memory.idsOf(uid),
+    term: () => 1,
+  }
+  return { ports, guards, memory }
+}
+
+interface Crew {
+  restart(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A controller and its resync; a second one takes over from it on `restart`. */
+async function startCrew(parts: Parts): Promise<Crew> {
+  const { clock, stores, recorder: journal, resyncEveryMs } = parts
+  let active: Controller | undefined
+  const begin = async () => {
+    const wake = (uid: string) => active?.wake(uid)
+    const { ports, guards, memory } = await handsOf(parts, wake)
+    await guards.load()
+    stores.listen({ wish: (wish) => guards.follow(wish), woken: wake })
+    const sweeps = [guards.judge.bind(guards), memory.take.bind(memory)]
+    active = new Controller(ports, { workers: 32, sweeps })
+    await active.start()
+    return guards
+  }
+  let guards = await begin()
+  let cancel = (): void => undefined
+  const tick = (): void => {
+    cancel = clock.after(resyncEveryMs, tick)
+    active?.resync().catch((error: unknown) => journal.defect('*', error))
+  }
+  tick()
+  const end = async () => {
+    await active?.stop()
+    await guards.settled()
+  }
+  return {
+    restart: async () => {
+      await end()
+      guards = await begin()
+    },
+    close: async () => {
+      cancel()
+      await end()
+      stores.close()
+    },
+  }
+}
+
+function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => void) {
+  const { tenants, fleet } = stores
+  return startApi({
+    ...{ host: '127.0.0.1', port: 0, tenants, fleet, classes: readClasses(), policy: settings, adminToken, clock },
+    log: { info: () => {}, warn: () => {}, error: (_fields, message) => log(message) },
+    jwks: () => ({ keys: [] }),
+    ready: () => Promise.resolve({ ok: true, checks: {} }),
+    // The change stream wakes the controller.
+    wake: () => {},
+    events: { write: () => Promise.resolve(), page: () => Promise.resolve([]) },
+    insight: undefined,
+  })
+}
+
+/** Goes from timer to timer, and lets everything come to rest in between. */
+async function passTime(
+  { clock, stillness }: Pick<Parts, 'clock' | 'stillness'>,
+  done: () => boolean | Promise<boolean>,
+  limitMs: number,
+): Promise<boolean> {
+  const end = clock.now() + limitMs
+  for (;;) {
+    await stillness.still()
+    if (await done()) return true
+    if (!clock.step(end)) return done()
+  }
+}
+
+/** Brings everything up; `close` takes it down again. */
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const { database, mode, resyncEveryMs } = options
+  const clock = new VirtualClock(options.seed)
+  const stillness = new Stillness()
+  const uninstall = stillness.install()
+  const guests = scenarioGuests(clock)
+  const sim = await openSim(options, clock, guests)
+  stillness.hold(sim.url)
+  const stores = stageStores(database, stillness)
+  const settings = settingsOf(options.settings)
+  const own = { clock, stillness, stores, guests, recorder: recorder(), settings }
+  const parts: Parts = { ...own, flyUrl: sim.url, mode, resyncEveryMs }
+  const api = await openApi(parts, options.log)
+  const until: Stage['until'] = (done, limitMs) => passTime(parts, done, limitMs)
+  /** For what may itself wait for time to pass. */
+  const settle = async <T>(work: Promise<T>): Promise<T> => {
+    let over = false
+    const end = (): unknown => (over = true)
+    work.then(end, end)
+    if (!(await until(() => over, 3_600_000))) throw new Error('not over within an hour of virtual time')
+    return work
+  }
+  const crew = await settle(startCrew(parts))
+  return {
+    ...own,
+    fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
+    api: (method, path, body) => settle(call(`${api.url}${path}`, method, adminToken, body)),
+    until,
+    finish: () => until(() => stillness.waiting === 0, 1_000),
+    leap: async (ms) => {
+      await stillness.still()
+      clock.leap(ms)
+      await until(() => true, 0)
+    },
+    restart: () => settle(crew.restart()),
+    close: async () => {
+      await settle(crew.close())
+      await api.close()
+      await sim.close()
+      uninstall()
+      await database.empty()
+    },
+  }
+}
