@@ -6,7 +6,7 @@ import { parseDocument } from 'yaml'
 import { parseYaml } from '../../specs/parse.ts'
 import { hash } from '../../src/sim/latency.ts'
 import { runScenario, type ScenarioResult } from './run.ts'
-import type { Database } from './stage/database.ts'
+import type { Theatre } from './stage/worlds.ts'
 import { scenarioFile, type Scenario } from './stage/schema.ts'
 
 const folder = import.meta.dirname
@@ -39,8 +39,8 @@ export function scenariosIn(group: string): ScenarioFile[] {
 }
 
 /** Runs a scenario; its path is its seed, so that adding another changes nothing here. */
-export const play = ({ path, scenario }: ScenarioFile, database: Database, log: (sentence: string) => void) =>
-  runScenario(scenario, { database, seed: hash(path), log })
+export const play = ({ path, scenario }: ScenarioFile, theatre: Theatre, log: (sentence: string) => void) =>
+  runScenario(scenario, theatre, { seed: hash(path), log })
 
 /** Writes what was done in place of what was expected; the rest of the file stays as it is. */
 export async function writeTraces({ path }: ScenarioFile, { phases }: ScenarioResult): Promise<void> {

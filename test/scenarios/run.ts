@@ -1,17 +1,15 @@
 // Runs one scenario: sets its stage, lets each phase happen, and says what is not as expected.
-import { findCondition } from '../../specs/conditions.ts'
 import { why } from '../../reconciler/why.ts'
-import type { PlatformSettings } from '../../reconciler/ports.ts'
-import type { Tenant } from '../../specs/tenant.ts'
-import { createTenant, idOf, perform, type Cast } from './stage/actions.ts'
-import type { Database } from './stage/database.ts'
+import { idOf, perform, type Cast } from './stage/actions.ts'
 import { problemsOf } from './stage/expect.ts'
 import type { GuestHistory } from './stage/guests.ts'
 import { broken, type Watched } from './stage/invariants.ts'
 import { traceOf } from './stage/journal.ts'
 import { changesBetween, lookAround, readsBetween, type Seen } from './stage/look.ts'
 import { readDuration, type Phase, type Scenario } from './stage/schema.ts'
-import { openStage, type Stage } from './stage/stage.ts'
+import type { Stage } from './stage/stage.ts'
+import { allRest } from './stage/rest.ts'
+import { setStage, type Theatre } from './stage/worlds.ts'
 
 export interface PhaseResult {
   readonly trace: readonly string[]
@@ -33,19 +31,6 @@ export interface ScenarioResult {
   readonly virtualMs: number
 }
 
-/** Nothing is under way and nothing is planned: as wanted, or waiting for a person. */
-function atRest({ generation, status }: Tenant): boolean {
-  const { conditions, observedGeneration } = status
-  const synced = findCondition(conditions, 'Synced')
-  const moving = findCondition(conditions, 'Reconciling')?.status === 'True'
-  return observedGeneration === generation && !moving && synced?.nextTryAt === undefined
-}
-
-function settingsOf({ given }: Scenario): Partial<PlatformSettings> {
-  const read = (value: number | string) => (typeof value === 'string' ? (readDuration(value) ?? value) : value)
-  return Object.fromEntries(Object.entries(given.settings).map(([key, value]) => [key, read(value)]))
-}
-
 interface Course {
   readonly stage: Stage
   readonly cast: Cast
@@ -53,21 +38,11 @@ interface Course {
   readonly watched: Watched
 }
 
-/** Every tenant has been looked at since, and rests. */
-async function allRest({ stage, cast }: Course, since: ReadonlyMap<string, number>): Promise<boolean> {
-  for (const uid of cast.uids.values()) {
-    const tenant = await stage.stores.tenants.get(uid)
-    if (tenant === undefined) continue
-    if ((stage.recorder.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
-  }
-  return true
-}
-
 function untilOf(course: Course, { until, limit }: Phase, from: { lines: number; looks: ReadonlyMap<string, number> }) {
   const { stage, cast } = course
   const duration = readDuration(until)
   if (duration !== undefined) return { done: () => false, limitMs: duration, must: false }
-  if (until === 'rests') return { done: () => allRest(course, from.looks), limitMs: limit, must: true }
+  if (until === 'rests') return { done: () => allRest(stage, cast, from.looks), limitMs: limit, must: true }
   const isThere = () =>
     traceOf(stage.recorder.lines, from.lines, cast.uids.size).some((line) => line.replace(/ ×\d+$/, '') === until)
   return { done: isThere, limitMs: limit, must: true }
@@ -120,50 +95,18 @@ async function runPhase(course: Course, phase: Phase): Promise<PhaseResult> {
   }
 }
 
-async function prepare(course: Course): Promise<void> {
-  const { stage, cast, scenario } = course
-  const { tenants, spec, converged } = scenario.given
-  await stage.finish()
-  const names =
-    typeof tenants === 'number'
-      ? Array.from({ length: tenants }, (_none, index) => `t${String(index + 1).padStart(2, '0')}`)
-      : tenants
-  for (const name of names) await createTenant(stage, cast, name, spec)
-  if (!converged) return
-  if (!(await stage.until(() => allRest(course, new Map()), 3_600_000)))
-    throw new Error(
-      `the given tenants do not come to rest: ${standing(await lookAround(stage, cast.uids))
-        .map(({ text }) => text)
-        .join('\n')}`,
-    )
-  // The next list of the fleet knows them.
-  await stage.until(() => false, scenario.given.settle ?? scenario.given.resyncEvery)
-}
-
 /** Runs a scenario. The same seed gives the same course of events. */
 export async function runScenario(
   scenario: Scenario,
-  { database, seed, log }: { database: Database; seed: number; log: (sentence: string) => void },
+  theatre: Theatre,
+  options: { readonly seed: number; readonly log: (sentence: string) => void },
 ): Promise<ScenarioResult> {
   const { given } = scenario
-  const stage = await openStage({
-    database,
-    seed,
-    withApp: given.app === 'present',
-    resyncEveryMs: given.resyncEvery,
-    mode: given.mode,
-    settings: settingsOf(scenario),
-    log,
-  })
-  const course: Course = {
-    stage,
-    cast: { uids: new Map(), kept: new Map() },
-    scenario,
-    watched: { foreign: new Map(), purging: new Set(), excused: new Set() },
-  }
+  const { stage, cast } = await setStage(theatre, given, options)
+  const watched = { foreign: new Map(), purging: new Set<string>(), excused: new Set<string>() }
+  const course: Course = { stage, cast, scenario, watched }
   const began = stage.clock.now()
   try {
-    await prepare(course)
     const phases: PhaseResult[] = []
     for (const [index, phase] of scenario.phases.entries()) {
       // What a phase began does not reach into the next one; a new tenant has not been looked at yet.

@@ -1,7 +1,7 @@
 // The table of scenarios with their results: `npm run scenarios`, or with parts of paths to run those only.
 import { scenariosIn, groups, play, problemsIn, type ScenarioFile } from './files.ts'
 import type { ScenarioResult } from './run.ts'
-import { openDatabase } from './stage/database.ts'
+import { openTheatre } from './stage/worlds.ts'
 
 interface Row {
   readonly path: string
@@ -55,17 +55,17 @@ const wanted = process.argv.slice(2)
 const files = groups
   .flatMap(scenariosIn)
   .filter(({ path }) => wanted.length === 0 || wanted.some((part) => path.includes(part)))
-const database = await openDatabase()
+const theatre = await openTheatre()
 const began = performance.now()
 say(`${'scenario'.padEnd(46)}  steps  calls  reads     time  result`)
 const rows: Row[] = []
 for (const file of files) {
-  const row = rowOf(file, await play(file, database, say))
+  const row = rowOf(file, await play(file, theatre, say))
   rows.push(row)
   say(line(row))
   for (const problem of row.problems) say(`    ${problem}`)
 }
-await database.close()
+await theatre.close()
 const failed = rows.filter(({ problems }) => problems.length > 0).length
 const calls = sum(rows.map(({ changes }) => changes))
 say(

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MongoClient, type Db } from 'mongodb'
+import { MongoClient, type Db, type Document } from 'mongodb'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
 import { activityIn, type Activity } from '../../../src/store/activity.ts'
@@ -16,10 +16,18 @@ export interface Database {
   readonly fleet: FleetStore
   readonly activity: Activity
   readonly feeds: Feeds
+  /** Everything that is stored, by collection. */
+  dump(): Promise<Dump>
+  /** Stores what was dumped, and waits until every watcher has heard of it. */
+  load(dump: Dump): Promise<void>
   /** Forgets everything; the next scenario begins with nothing. */
   empty(): Promise<void>
   close(): Promise<void>
 }
+
+const collections = ['tenants', 'fleet', 'ledger', 'activity'] as const
+
+export type Dump = ReadonlyMap<string, readonly Document[]>
 
 /** Files that a disk need not keep: in memory where there is such a place. */
 const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
@@ -41,8 +49,20 @@ export async function openDatabase(): Promise<Database> {
   return {
     ...stores,
     feeds,
+    dump: async () => {
+      const all = collections.map(async (name) => [name, await db.collection(name).find().toArray()] as const)
+      return new Map<string, Document[]>(await Promise.all(all))
+    },
+    load: async (dump) => {
+      const heard = feeds.tenantChanges(dump.get('tenants')?.length ?? 0)
+      for (const [name, documents] of dump)
+        if (documents.length > 0) await db.collection(name).insertMany([...documents])
+      await heard
+    },
     empty: async () => {
-      for (const name of ['tenants', 'fleet', 'ledger', 'activity']) await db.collection(name).deleteMany({})
+      const heard = feeds.tenantChanges(await db.collection('tenants').countDocuments())
+      for (const name of collections) await db.collection(name).deleteMany({})
+      await heard
     },
     close: async () => {
       await feeds.close()

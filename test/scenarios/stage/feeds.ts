@@ -15,6 +15,8 @@ export interface Listener {
 export interface Feeds {
   /** Replaces whoever listened before; undefined: nobody listens. */
   listen(listener: Listener | undefined): void
+  /** Resolves when so many more changes of tenants have been told. */
+  tenantChanges(count: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -26,13 +28,25 @@ interface Stores {
 
 export async function openFeeds({ tenants, fleet, activity }: Stores): Promise<Feeds> {
   let listener: Listener | undefined
+  let told = 0
+  let heard = (): void => undefined
+  const count = (): void => {
+    told += 1
+    heard()
+  }
   const fail = (error: unknown): never => {
     throw error
   }
   const watches = await Promise.all([
     tenants.watch({
-      changed: (tenant) => listener?.tenants.changed(tenant),
-      removed: (uid) => listener?.tenants.removed(uid),
+      changed: (tenant) => {
+        count()
+        listener?.tenants.changed(tenant)
+      },
+      removed: (uid) => {
+        count()
+        listener?.tenants.removed(uid)
+      },
       missed: () => listener?.tenants.missed(),
     }),
     fleet.watch((wish) => listener?.wish(wish), fail),
@@ -41,6 +55,15 @@ export async function openFeeds({ tenants, fleet, activity }: Stores): Promise<F
   return {
     listen: (next) => {
       listener = next
+    },
+    tenantChanges: (more) => {
+      const enough = told + more
+      return new Promise((resolve) => {
+        heard = () => {
+          if (told >= enough) resolve()
+        }
+        heard()
+      })
     },
     close: async () => {
       for (const watch of watches) await watch.close()

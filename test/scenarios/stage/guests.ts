@@ -1,7 +1,7 @@
 // The insides of machines for scenarios: nothing runs, but what a gateway's machine would show is there. A guest knows whose
 // it is, leaves its owner's name on the volume, installs the browser packages once per root filesystem, and answers a probe.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { ObservedGuest, ObservedMachine } from '../../../reconciler/observed.ts'
 import type { Probe } from '../../../reconciler/ports.ts'
 import type { Clock } from '../../../specs/clock.ts'
@@ -34,6 +34,29 @@ export interface ScenarioGuests {
   history(uid: string): GuestHistory
   /** A guest that met data of another tenant. */
   readonly trespasses: readonly string[]
+  /** Everything, to be taken up by the guests of another stage whose simulator has a copy of the folder. */
+  save(folder: string): SavedGuests
+}
+
+type Up = ReturnType<typeof memoryGuests>['up'] extends Map<string, infer Guest> ? Guest : never
+
+/** Guests with their folders below the simulator's. */
+export interface SavedGuests {
+  readonly up: readonly Up[]
+  readonly histories: ReadonlyMap<string, GuestHistory>
+  readonly bornAt: ReadonlyMap<string, number>
+  readonly bootOf: ReadonlyMap<string, string>
+}
+
+/** The same guests below another folder. */
+export function moved({ up, ...rest }: SavedGuests, from: string, to: string): SavedGuests {
+  const elsewhere = (folder: string) => join(to, relative(from, folder))
+  const guests = up.map((guest) => ({
+    ...guest,
+    rootFolder: elsewhere(guest.rootFolder),
+    volumeFolder: guest.volumeFolder === undefined ? undefined : elsewhere(guest.volumeFolder),
+  }))
+  return { ...rest, up: guests }
 }
 
 /** How long a gateway takes from its boot to its first answer. */
@@ -50,10 +73,12 @@ const uidOf = ({ env }: GuestStart): string => env['MOORAGE_UID'] ?? ''
 
 const said = (exit_code: number, text = ''): ExecResult => ({ exit_code, exit_signal: 0, stdout: text, stderr: '' })
 
-export function scenarioGuests(clock: Pick<Clock, 'now'>): ScenarioGuests {
+export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): ScenarioGuests {
   const inner = memoryGuests()
-  const histories = new Map<string, GuestHistory>()
-  const bornAt = new Map<string, number>()
+  for (const guest of saved?.up ?? []) inner.up.set(guest.machine, guest)
+  const histories = new Map(saved?.histories)
+  const bornAt = new Map(saved?.bornAt)
+  const bootOf = new Map(saved?.bootOf)
   const trespasses: string[] = []
   let mood: Mood = { gateway: 'well', installExits: [] }
 
@@ -73,6 +98,7 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>): ScenarioGuests {
     look(guest)
     await inner.start(guest)
     bornAt.set(guest.machine, clock.now())
+    bootOf.set(guest.machine, `boot-${historyOf(uidOf(guest)).boots}`)
     if (guest.volumeFolder !== undefined && ownerOn(guest.volumeFolder) === undefined)
       writeFileSync(join(guest.volumeFolder, 'owner'), uidOf(guest))
   }
@@ -97,7 +123,7 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>): ScenarioGuests {
       return { kind: 'unreachable', why: 'nothing answered' }
     const itself = uidOf(guest) === uid && guest.env['MOORAGE_INCARNATION'] === String(incarnation)
     if (!itself || guest.address !== address || mood.gateway === 'mismatch') return { kind: 'mismatch' }
-    const boot = `boot-${guest.boots}`
+    const boot = bootOf.get(id) ?? ''
     const started = clock.now() - (bornAt.get(id) ?? 0) >= startupMs && mood.gateway === 'well'
     return started ? { kind: 'ready', boot } : { kind: 'starting', boot }
   }
@@ -110,5 +136,6 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>): ScenarioGuests {
     },
     history: historyOf,
     trespasses,
+    save: (folder) => moved({ up: [...inner.up.values()], histories, bornAt, bootOf }, folder, ''),
   }
 }

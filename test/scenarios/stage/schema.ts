@@ -135,8 +135,6 @@ export const scenarioFile = z.strictObject({
       tenants: z.union([z.array(z.string()), z.int().min(1).max(99)]).default(['acme']),
       /** Tenants are there, running and at rest before the first phase. */
       converged: z.boolean().default(false),
-      /** How long they rest before that; one resync unless set. */
-      settle: duration.optional(),
       app: z.enum(['present', 'absent']).default('present'),
       /** The process's own mode. */
       mode: z.enum(['normal', 'observe-only']).default('normal'),

@@ -1,6 +1,6 @@
 // The stage of a scenario: the simulated Fly behind HTTP, the real client, cloud adapter, store, REST API and controller, on
 // one virtual clock. Only the inside of machines is made up (guests.ts).
-import { rm } from 'node:fs/promises'
+import { cp, rm } from 'node:fs/promises'
 import { Controller } from '../../../reconciler/controller.ts'
 import { FleetMemory } from '../../../reconciler/fleet-memory.ts'
 import { Keeper } from '../../../reconciler/guards/keeper.ts'
@@ -16,9 +16,9 @@ import { keysFrom } from '../../../src/keys.ts'
 import { platformSettings } from '../../../src/reconciler.ts'
 import { startSim } from '../../../src/sim/server.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
-import { scenarioGuests, type ScenarioGuests } from './guests.ts'
+import { moved, scenarioGuests, type SavedGuests, type ScenarioGuests } from './guests.ts'
 import { recorder, type Recorder } from './journal.ts'
-import { newFolder, type Database } from './database.ts'
+import { newFolder, type Database, type Dump } from './database.ts'
 import { Stillness } from './stillness.ts'
 import { stageStores, type Stores } from './store.ts'
 
@@ -49,9 +49,22 @@ export interface Stage {
   /** A controller that is killed and one that takes over. */
   restart(): Promise<void>
   close(): Promise<void>
+  /** Closes the stage and keeps what was on it. */
+  save(): Promise<SavedStage>
+}
+
+/** A whole world, to begin with again and again. */
+export interface SavedStage {
+  /** A copy of the simulator's folder. */
+  readonly folder: string
+  readonly dump: Dump
+  readonly guests: SavedGuests
+  readonly now: number
 }
 
 export interface StageOptions {
+  /** The world to begin with; nothing unless set. */
+  readonly from?: SavedStage | undefined
   readonly database: Database
   /** Fixes every draw. */
   readonly seed: number
@@ -83,15 +96,9 @@ function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
   return { ...platformSettings({ config, proxyPort: undefined }), ...short, ...more }
 }
 
-async function openSim(options: StageOptions, clock: VirtualClock, guests: ScenarioGuests) {
-  const folder = await newFolder()
+async function openSim(options: StageOptions, folder: string, clock: VirtualClock, guests: ScenarioGuests) {
   const given = { folder, port: 0, scale: 0.1, seed: 1, clock, guests: guests.host, log: options.log }
-  const sim = await startSim({ ...given, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
-  const close = async () => {
-    await sim.close()
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
-  }
-  return { url: sim.url, close }
+  return startSim({ ...given, ...(options.withApp ? { bootstrapApp: { name: app, org: 'personal' } } : {}) })
 }
 
 interface Parts {
@@ -224,12 +231,17 @@ async function passTime(
 
 /** Brings everything up; `close` takes it down again. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { database, mode, resyncEveryMs } = options
-  const clock = new VirtualClock(options.seed)
+  const { database, mode, resyncEveryMs, from } = options
+  const clock = new VirtualClock(options.seed, from?.now)
   const stillness = new Stillness()
+  const folder = await newFolder()
+  if (from !== undefined) {
+    await cp(from.folder, folder, { recursive: true })
+    await database.load(from.dump)
+  }
   const uninstall = stillness.install()
-  const guests = scenarioGuests(clock)
-  const sim = await openSim(options, clock, guests)
+  const guests = scenarioGuests(clock, from && moved(from.guests, '', folder))
+  const sim = await openSim(options, folder, clock, guests)
   stillness.hold(sim.url)
   const stores = stageStores(database, stillness)
   const settings = settingsOf(options.settings)
@@ -246,6 +258,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     return work
   }
   const crew = await settle(startCrew(parts))
+  const end = async () => {
+    await settle(crew.close())
+    await api.close()
+    await sim.close()
+    uninstall()
+  }
   return {
     ...own,
     fly: (method, path, body) => settle(call(`${sim.url}${path}`, method, 'fm2_by-hand', body)),
@@ -259,11 +277,15 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     restart: () => settle(crew.restart()),
     close: async () => {
-      await settle(crew.close())
-      await api.close()
-      await sim.close()
-      uninstall()
+      await end()
       await database.empty()
+      await rm(folder, { recursive: true, force: true })
+    },
+    save: async () => {
+      await end()
+      const saved = { folder, dump: await database.dump(), guests: guests.save(folder), now: clock.now() }
+      await database.empty()
+      return saved
     },
   }
 }
