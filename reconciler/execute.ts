@@ -8,6 +8,7 @@ import type { ObservedMachine, ObservedVolume } from './observed.ts'
 import type { Ports } from './ports.ts'
 import type { Step } from './step.ts'
 import { wantedConfig } from './wish.ts'
+import { claims } from './world.ts'
 
 /** What a step brought into the world. */
 export interface Created {
@@ -33,7 +34,8 @@ async function adopt({ cloud }: Ports, tenant: Tenant, step: StepOf<'createMachi
   const id = fault.details.existingId
   const found = id === undefined ? undefined : await cloud.machine(id)
   if (found === undefined) throw fault
-  if (found.uid === tenant.uid && found.incarnation === step.incarnation) return { machine: found }
+  // A name proves nothing: whoever may write in the app could have chosen it.
+  if (claims(found, tenant.uid) && found.incarnation === step.incarnation) return { machine: found }
   throw new Fault('foreign', `Machine ${found.id} has the name ${step.name} but does not belong to this tenant.`, {
     call: 'machineCreate',
     cause: fault,

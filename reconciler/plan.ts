@@ -14,11 +14,12 @@ function strayFinding(input: PlanInput, { machine, strays }: World): Decision | 
   const [stray] = strays
   if (stray === undefined) return undefined
   const { id, region, state, incarnation } = stray
-  if (incarnation === machine?.incarnation)
+  // A later one that is not the tenant's by its volume, or two of one incarnation: the record may be the one that is wrong.
+  if (machine !== undefined && incarnation >= machine.incarnation)
     return stall(
       input,
       'IdentityConflict',
-      `Machines ${machine.id} and ${id} both claim to be incarnation ${incarnation} of this tenant, which Fly's unique names should not allow. Nothing is destroyed: look at both and destroy the wrong one.`,
+      `Machine ${id} claims to be incarnation ${incarnation} of this tenant, and so does ${machine.id} with ${machine.incarnation}. Nothing is destroyed: look at both and their volumes, and destroy the wrong one.`,
     )
   return state === 'destroying'
     ? poll(input, 'StrayMachine', `An earlier machine of this tenant, ${id}, is being destroyed.`)

@@ -1,5 +1,6 @@
 // Of everything observed, which volume and which machine are the tenant's, and what is left over. Pure.
-import { machineName, parseName, volumeName } from '../specs/names.ts'
+import { machineName, metadataKeys, parseName, volumeName } from '../specs/names.ts'
+import type { Tenant } from '../specs/tenant.ts'
 import type { PlanInput } from './decision.ts'
 import type { ObservedMachine, ObservedVolume } from './observed.ts'
 
@@ -50,16 +51,27 @@ function chooseVolume(input: PlanInput): ObservedVolume | undefined {
   return movedVolume(input) ?? observed.volumes.find(({ id }) => id === recorded.id)
 }
 
+/** Whether a machine says itself, by its metadata, that it is the tenant's; its name alone does not count. */
+export function claims({ metadata }: ObservedMachine, uid: string): boolean {
+  return metadata[metadataKeys.uid] === uid
+}
+
+/** Whether the tenant's data is in the machine, as far as Fly shows what it mounts. */
+function mounts({ mount, contentHash }: ObservedMachine, { status }: Tenant): boolean {
+  return contentHash === '' || status.volume === undefined || mount === status.volume.id
+}
+
 /**
  * The recorded machine, or a later one: a machine of an earlier incarnation that came back (a dead host may return) is
  * never the tenant's again.
  */
 function chooseMachine({ tenant, observed }: PlanInput): ObservedMachine | undefined {
   const { machine: recorded, fenced = [] } = tenant.status
-  const later = observed.machines.filter(
-    ({ id, incarnation }) =>
-      !fenced.includes(id) && (id === recorded?.id || incarnation > (recorded?.incarnation ?? 0)),
-  )
+  const later = observed.machines.filter((machine) => {
+    if (fenced.includes(machine.id)) return false
+    if (machine.id === recorded?.id) return true
+    return claims(machine, tenant.uid) && machine.incarnation > (recorded?.incarnation ?? 0) && mounts(machine, tenant)
+  })
   return later.sort((a, b) => b.incarnation - a.incarnation)[0]
 }
 
@@ -70,7 +82,8 @@ export function surveyWorld(input: PlanInput): World {
   return {
     volume,
     machine,
-    strays: input.observed.machines.filter(({ id }) => id !== machine?.id),
+    // What does not claim to be the tenant's is somebody else's, and is not touched.
+    strays: input.observed.machines.filter((found) => found.id !== machine?.id && claims(found, input.tenant.uid)),
     duplicates: input.observed.volumes.filter(({ id }) => id !== volume?.id),
   }
 }

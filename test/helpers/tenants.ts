@@ -54,7 +54,7 @@ export function tenantWith(spec: Partial<TenantSpec> = {}, rest: Partial<Omit<Te
 
 /** The metadata that a machine made from this wish carries. */
 export function stampOf(specHash: string): Record<string, string> {
-  return { [metadataKeys.specHash]: specHash, [metadataKeys.hashVersion]: '1' }
+  return { [metadataKeys.uid]: uid, [metadataKeys.specHash]: specHash, [metadataKeys.hashVersion]: '1' }
 }
 
 export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {

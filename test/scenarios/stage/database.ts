@@ -7,7 +7,10 @@ import { MongoClient, type Db, type Document } from 'mongodb'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
 import { activityIn, type Activity } from '../../../src/store/activity.ts'
+import { classesIn, type ClassStore } from '../../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
+import { orphansIn } from '../../../src/store/orphans.ts'
+import { rolloutsIn, type Rollouts } from '../../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
 import { openFeeds, type Feeds } from './feeds.ts'
 
@@ -15,6 +18,9 @@ export interface Database {
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly activity: Activity
+  readonly classStore: ClassStore
+  readonly rollouts: Rollouts
+  readonly orphans: ReturnType<typeof orphansIn>
   readonly feeds: Feeds
   /** Everything that is stored, by collection. */
   dump(): Promise<Dump>
@@ -34,7 +40,14 @@ const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export const newFolder = (): Promise<string> => mkdtemp(join(base, 'moorage-scenario-'))
 
-const storesIn = (db: Db) => ({ tenants: tenantsIn(db), fleet: fleetIn(db), activity: activityIn(db) })
+const storesIn = (db: Db) => ({
+  tenants: tenantsIn(db),
+  fleet: fleetIn(db),
+  activity: activityIn(db),
+  classStore: classesIn(db),
+  rollouts: rolloutsIn(db),
+  orphans: orphansIn(db),
+})
 
 export async function openDatabase(): Promise<Database> {
   const folder = await newFolder()

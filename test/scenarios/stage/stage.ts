@@ -18,6 +18,8 @@ import { startSim } from '../../../src/sim/server.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 import { moved, scenarioGuests, type SavedGuests, type ScenarioGuests } from './guests.ts'
 import { recorder, type Recorder } from './journal.ts'
+import { ClassBook } from '../../../reconciler/rollout/book.ts'
+import { newClass } from '../../../reconciler/rollout/class-change.ts'
 import { newFolder, type Database, type Dump } from './database.ts'
 import { Stillness } from './stillness.ts'
 import { stageStores, type Stores } from './store.ts'
@@ -203,8 +205,10 @@ async function startCrew(parts: Parts): Promise<Crew> {
 
 function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => void) {
   const { tenants, fleet } = stores
+  const book = new ClassBook()
+  for (const document of readClasses().values()) book.takeClass(newClass(document, document.name, clock.now()))
   return startApi({
-    ...{ host: '127.0.0.1', port: 0, tenants, fleet, classes: readClasses(), policy: settings, adminToken, clock },
+    ...{ host: '127.0.0.1', port: 0, tenants, fleet, classes: book, policy: settings, adminToken, clock },
     log: { info: () => {}, warn: () => {}, error: (_fields, message) => log(message) },
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: {} }),
@@ -212,6 +216,8 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     wake: () => {},
     events: { write: () => Promise.resolve(), page: () => Promise.resolve([]) },
     insight: undefined,
+    adopt: undefined,
+    ...stores.rest,
   })
 }
 

@@ -14,6 +14,8 @@ export interface Stores {
   /** Tells of changes from now on, in place of whoever was told before. */
   listen(listener: Pick<Listener, 'wish' | 'woken'>): void
   close(): void
+  /** What no scenario is about yet, straight from the database. */
+  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans'>
 }
 
 /** Changes of tenants that were not written here belong to an earlier scenario. */
@@ -45,6 +47,8 @@ function watchedTenants({ tenants: inner }: Database, stillness: Stillness) {
     page: (query) => read(inner.page(query)),
     uids: () => read(inner.uids()),
     withDomain: (domains, uid) => read(inner.withDomain(domains, uid)),
+    ofClass: (name) => read(inner.ofClass(name)),
+    countOfClass: (name) => read(inner.countOfClass(name)),
     claimsOf: (volume, uid) => read(inner.claimsOf(volume, uid)),
     add: (tenant) =>
       write(
@@ -118,6 +122,7 @@ export function stageStores(database: Database, stillness: Stillness): Stores {
     tenants,
     fleet: watchedFleet(database, stillness),
     activity: watchedActivity(database, stillness),
+    rest: { classStore: database.classStore, rollouts: database.rollouts, orphans: database.orphans },
     listen: ({ wish, woken }) => database.feeds.listen({ tenants: told, wish: counted(wish), woken: counted(woken) }),
     close: () => database.feeds.listen(undefined),
   }
