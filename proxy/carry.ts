@@ -3,21 +3,36 @@
 import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware'
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Clock } from '../specs/clock.ts'
+import { Resting } from './breaker.ts'
 import type { Exchange } from './exchange.ts'
+import { isPlain, type FastLane } from './fast.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
 import { reset } from './reset.ts'
 import type { Upstreams } from './upstream.ts'
 
-/** A request that met a stale connection is sent again; more often than this it is not bad luck. */
+/** A request that met a stale connection, or none, is sent again; more often than this it is not bad luck. */
 const attempts = 3
+/** How long a machine that refused a connection gets before the next try; twice as long before the last. */
+const reconnectMs = 100
+
+/** Methods that a repeat does not make worse (RFC 9110 9.2.2). */
+const idempotent: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 export class HeadTimeout extends Error {
   override readonly name = 'HeadTimeout'
   constructor(ms: number) {
     super(`no answer began within ${ms} ms`)
   }
+}
+
+export class Overdue extends Error {
+  override readonly name = 'Overdue'
+}
+
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge'
 }
 
 /** A fault of our own, not of a tenant. */
@@ -33,10 +48,17 @@ export interface CarrierOptions {
   readonly clock: Clock
   /** How long an answer may take to begin, once the request does not move any more. */
   readonly headTimeoutMs: number
+  readonly bodyBytes: number
+  /** Sets the target again, as the route may have changed; false where there is none any more. */
+  readonly again: (exchange: Exchange) => boolean
   readonly draining: () => boolean
   /** Answers in the tenant's place, when what it sent cannot be passed on. */
   readonly refuse: (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => void
   readonly repeated: () => void
+  /** The client has sent a piece of the body. */
+  readonly used: (exchange: Exchange) => void
+  /** Takes the first try of plain requests. */
+  readonly fast: FastLane
 }
 
 export type Carrier = (exchange: Exchange, request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -44,7 +66,9 @@ export type Carrier = (exchange: Exchange, request: IncomingMessage, response: S
 /** What a failed exchange is answered with. */
 export function reasonOf(failure: unknown): Reason {
   if (failure instanceof InternalFault) return 'internal'
-  if (failure instanceof HeadTimeout) return 'timeout'
+  if (failure instanceof HeadTimeout || failure instanceof Overdue) return 'timeout'
+  if (failure instanceof BodyTooLarge) return 'too-large'
+  if (failure instanceof Resting) return 'resting'
   if (!(failure instanceof DialError)) return 'unreachable'
   return failure.code === 'mismatch' || failure.code === 'timeout' ? failure.code : 'unreachable'
 }
@@ -57,6 +81,13 @@ export function abandon(upstream: ClientRequest): void {
   if (upstream.destroyed) return
   if (upstream.socket !== null) reset(upstream.socket)
   upstream.destroy()
+}
+
+/** Gives up on whatever the exchange has under way at the tenant. @returns false when that is nothing */
+export function giveUp({ lane, upstream }: Exchange): boolean {
+  if (lane !== undefined) reset(lane.socket)
+  else if (upstream !== undefined) abandon(upstream)
+  return (lane ?? upstream) !== undefined
 }
 
 /**
@@ -86,6 +117,7 @@ export function awaitHead(
   }
   exchange.settle()
   exchange.upstream = upstream
+  exchange.reused = upstream.reusedSocket
   wait()
   upstream.once('response', () => (heard = true)).once('error', () => (heard = true))
   upstream.once('close', () => {
@@ -98,30 +130,60 @@ export function awaitHead(
  * Whether an answer can be passed on. Node's parser takes status codes that its own writer throws on, and transfer codings
  * that would reach the client without their name.
  */
-export function passable({ statusCode = 0, headers }: IncomingMessage): boolean {
+export function passable({ statusCode = 0, headers }: Pick<IncomingMessage, 'statusCode' | 'headers'>): boolean {
   const coding = headers['transfer-encoding']
   return statusCode >= 200 && statusCode <= 999 && (coding === undefined || coding.toLowerCase() === 'chunked')
 }
 
 /** A reason phrase is for people at best, and Node's writer throws on control characters that its parser lets through. */
-export function plainReason({ statusMessage = '' }: IncomingMessage): string {
+export function plainReason({ statusMessage = '' }: { readonly statusMessage?: string | undefined }): string {
   return /^[ -~]*$/.test(statusMessage) ? statusMessage : ''
 }
 
+/** Follows a body. It was announced with a length that was checked, or comes in chunks and is counted. */
+function followBody(
+  exchange: Exchange,
+  request: IncomingMessage,
+  upstream: ClientRequest,
+  { bodyBytes: most, used }: Pick<CarrierOptions, 'bodyBytes' | 'used'>,
+): void {
+  const chunked = request.headers['transfer-encoding'] !== undefined
+  if (!chunked && request.headers['content-length'] === undefined) return
+  let seen = 0
+  // The library starts to pipe in this same turn, so this listener loses it nothing.
+  request.on('data', (chunk: Buffer) => {
+    used(exchange)
+    seen += chunk.length
+    if (!chunked || seen <= most) return
+    exchange.failure ??= new BodyTooLarge(`the body is larger than ${most} bytes`)
+    abandon(upstream)
+  })
+}
+
+/** No connection came about, so the body has not been touched. */
+function unconnected({ failure }: Exchange): boolean {
+  return failure instanceof DialError && (failure.code === 'refused' || failure.code === 'unreachable')
+}
+
 /** A request without a body, sent on a kept connection that turned out to be closed: no tenant has seen it (RFC 9110 9.2.2). */
-function mayRepeat({ failure, upstream }: Exchange, request: IncomingMessage, response: ServerResponse): boolean {
-  const reset = failure instanceof Error && 'code' in failure && ['ECONNRESET', 'EPIPE'].includes(String(failure.code))
+function metStale({ failure, reused }: Exchange, request: IncomingMessage): boolean {
+  const reset =
+    failure instanceof Error &&
+    'code' in failure &&
+    ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(failure.code))
   const bodiless = request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined
   const safe = (request.method === 'GET' || request.method === 'HEAD') && bodiless
-  return reset && safe && upstream?.reusedSocket === true && !response.headersSent && !response.destroyed
+  return reset && safe && reused
 }
+
+const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
 
 /**
  * Ends an answer that cannot be completed, so that it does not look complete: by a reset, unless the tenant itself ended in
  * order. An HTTP/1.0 client knows the end of a body only by the end of the connection: there it is always a reset.
  */
-export function cut({ httpVersion, upstream }: Exchange, response: ServerResponse): void {
-  const orderly = upstream?.socket?.readableEnded === true && httpVersion !== '1.0'
+export function cut({ httpVersion, upstream, lane }: Exchange, response: ServerResponse): void {
+  const orderly = (lane ?? upstream)?.socket?.readableEnded === true && httpVersion !== '1.0'
   if (!orderly && response.socket !== null) reset(response.socket)
   response.destroy()
 }
@@ -144,7 +206,7 @@ function head(exchange: Exchange, answer: IncomingMessage, response: ServerRespo
  * nothing has been sent to the client unless `headersSent` says so.
  */
 export function createCarrier(options: CarrierOptions): Carrier {
-  const { upstreams, refuse } = options
+  const { upstreams, refuse, fast } = options
   const exchanges = new WeakMap<IncomingMessage, Exchange>()
   const proxy = createProxyMiddleware({
     router: (request) => {
@@ -165,6 +227,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
         // The library gives a chunked request up for keep-alive, against a Connection header that names Transfer-Encoding.
         // No such header gets this far.
         upstream.setHeader('connection', 'keep-alive')
+        followBody(exchange, request, upstream, options)
         awaitHead(exchange, request, upstream, options, () => {
           if (!response.headersSent && !response.destroyed) refuse(exchange, request, response)
         })
@@ -193,12 +256,16 @@ export function createCarrier(options: CarrierOptions): Carrier {
     exchanges.set(request, exchange)
     for (let attempt = 1; ; attempt += 1) {
       exchange.failure = undefined
-      await proxy(
-        request,
-        response,
-        (error) => (exchange.failure ??= error ?? new Error('the request was not carried')),
-      )
-      if (attempt === attempts || !mayRepeat(exchange, request, response)) return
+      const uncarried = (error?: unknown) => {
+        exchange.failure ??= error ?? new Error('the request was not carried')
+      }
+      if (attempt === 1 && isPlain(request)) await fast(exchange, request, response)
+      else await proxy(request, response, uncarried)
+      if (attempt === attempts || response.headersSent || response.destroyed) return
+      if (unconnected(exchange) && idempotent.has(request.method)) {
+        await pause(options.clock, attempt * reconnectMs)
+        if (response.closed || !options.again(exchange)) return
+      } else if (!metStale(exchange, request)) return
       options.repeated()
     }
   }

@@ -1,13 +1,16 @@
 // One request or upgrade on its way through: what was asked, what was decided, and the line in the log at its end.
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Clock, Instant } from '../specs/clock.ts'
+import { Resting } from './breaker.ts'
 import { clientOf, framingProblem } from './headers.ts'
 import { readRequest } from './host.ts'
+import type { Lane } from './lanes.ts'
 import { page, type Answer, type Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { resolve, type Resolution } from './resolve.ts'
 import type { Entry } from './table.ts'
 import type { Target } from './target.ts'
+import { traceIdOf } from './trace.ts'
 
 export interface RoadOptions {
   readonly clock: Clock
@@ -16,11 +19,15 @@ export interface RoadOptions {
   readonly retrySeconds: number
   readonly edge: 'direct' | 'fly'
   readonly loopbackAs: string | undefined
+  /** The part of the ordinary requests that are logged. */
+  readonly logSample: number
 }
 
 export interface Exchange {
   readonly id: string
   readonly since: Instant
+  /** The trace that the client belongs to, if it says so. */
+  readonly trace: string | undefined
   readonly upgrade: boolean
   readonly method: string
   readonly httpVersion: string
@@ -33,11 +40,23 @@ export interface Exchange {
   readonly refused: string | undefined
   uid: string | undefined
   target: Target | undefined
+  /** Leaves what the exchange has a place in: the waiting room, then the tenant's limits. */
+  left: (() => void) | undefined
+  /** How many milliseconds it waited for the tenant to wake up. */
+  heldMs: number | undefined
+  /** Tells a WebSocket's client that we are going away; set once it is open. */
+  farewell: (() => void) | undefined
   /** The request to the tenant, once it has a connection. */
   upstream: ClientRequest | undefined
+  /** The connection to the tenant, while the request is in the fast lane. */
+  lane: Lane | undefined
+  /** Whether the connection had carried a request before. */
+  reused: boolean
   /** Ends the wait for the answer's head. */
   settle: () => void
   failure: unknown
+  /** Whether the answer is ours and not the tenant's. */
+  paged: boolean
   /** What the client was told of an upgrade; 0 until then. */
   status: number
 }
@@ -73,6 +92,7 @@ export class Road {
     return {
       id: this.newId(),
       since: this.#options.clock.now(),
+      trace: traceIdOf(headers.traceparent),
       upgrade,
       method,
       httpVersion,
@@ -84,9 +104,15 @@ export class Road {
       refused: asked.kind === 'refused' ? asked.detail : framingProblem(headers, httpVersion, upgrade),
       uid: undefined,
       target: undefined,
+      left: undefined,
+      heldMs: undefined,
+      farewell: undefined,
       upstream: undefined,
+      lane: undefined,
+      reused: false,
       settle: () => undefined,
       failure: undefined,
+      paged: false,
       status: 0,
     }
   }
@@ -97,15 +123,38 @@ export class Road {
     return resolve(exchange.host, this.#options.lookup, this.#options.retrySeconds)
   }
 
-  answer({ id, accept, refused }: Pick<Exchange, 'id' | 'accept' | 'refused'>, reason: Reason): Answer {
-    return page({ reason, requestId: id, accept, retrySeconds: this.#options.retrySeconds, detail: refused })
+  answer(asked: Pick<Exchange, 'id' | 'accept' | 'refused' | 'failure'>, reason: Reason): Answer {
+    const { id, accept, refused, failure } = asked
+    const retrySeconds = failure instanceof Resting ? Math.ceil(failure.retryMs / 1_000) : this.#options.retrySeconds
+    return page({ reason, requestId: id, accept, retrySeconds, detail: refused })
   }
 
-  /** The log line of an exchange that ended. */
-  leave(exchange: Exchange, status: number, complete: boolean): void {
-    const { id, uid, host, method, upgrade, since, path } = exchange
-    const ms = this.#options.clock.now() - since
-    const fields = { requestId: id, uid, host, method, path: loggedPath(path), upgrade, status, complete, ms }
-    this.#options.log.info(fields, 'request')
+  /**
+   * Writes the log line of an exchange that ended: always when something failed, else as often as is set.
+   *
+   * @returns how many milliseconds it took
+   */
+  leave(exchange: Exchange, status: number, complete: boolean): number {
+    const { clock, log, logSample } = this.#options
+    const { id, uid, host, method, upgrade, since, path, trace, heldMs } = exchange
+    const ms = clock.now() - since
+    const ordinary = complete && status < 500 && logSample < 1
+    if (ordinary && clock.random() >= logSample) return ms
+    const traced = trace === undefined ? {} : { trace }
+    const fields = {
+      requestId: id,
+      uid,
+      host,
+      method,
+      path: loggedPath(path),
+      upgrade,
+      status,
+      complete,
+      ms,
+      ...(heldMs === undefined ? {} : { heldMs }),
+      ...traced,
+    }
+    log.info(fields, 'request')
+    return ms
   }
 }

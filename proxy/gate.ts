@@ -1,49 +1,39 @@
 // What the proxy does with each request and upgrade that arrives: page or tenant, and what follows when a tenant fails.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { abandon, createCarrier, cut, InternalFault, reasonOf, type Carrier } from './carry.ts'
+import type { Registry } from 'prom-client'
+import { Admission, type Verdict } from './admission.ts'
+import {
+  createCarrier,
+  cut,
+  giveUp,
+  InternalFault,
+  Overdue,
+  reasonOf,
+  type Carrier,
+  type CarrierOptions,
+} from './carry.ts'
 import { Road, type Exchange, type RoadOptions } from './exchange.ts'
-import { requestHeaders } from './headers.ts'
+import { createFastLane } from './fast.ts'
+import { expectsBody, requestHeaders } from './headers.ts'
+import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
-import type { ProxyLog } from './ports.ts'
+import { proxyMetrics, type Recorder } from './metrics.ts'
+import type { Activity, ProxyLog } from './ports.ts'
 import { StallGuard } from './stalled.ts'
 import { RouteTable } from './table.ts'
-import { createUpgrader, writeAnswer, type Upgrader } from './upgrade.ts'
+import { Tally, type ProxyStats } from './tally.ts'
+import { createUpgrader, watchForEnd, writeAnswer, type Upgrader } from './upgrade.ts'
 import { Upstreams, type UpstreamOptions } from './upstream.ts'
+import { Vigil } from './vigil.ts'
 
 export interface GateOptions extends Omit<RoadOptions, 'lookup'>, Omit<UpstreamOptions, 'connected'> {
   readonly headTimeoutMs: number
   /** How often it looks for peers that read nothing any more. */
   readonly stallMs: number
-}
-
-export interface ProxyStats {
-  readonly tenants: number
-  /** Since the start. */
-  readonly requests: number
-  readonly upgrades: number
-  /** Requests in progress. */
-  readonly inFlight: number
-  /** WebSockets open or being opened. */
-  readonly openUpgrades: number
-  readonly upstreamConnections: number
-  /** Connections opened to machines since the start, each with its proof. */
-  readonly dials: number
-  /** Requests sent again because a kept connection had been closed. */
-  readonly repeated: number
-  /** Connections cut because the other end had stopped reading. */
-  readonly stalled: number
-  /** How often something at a tenant's address could not prove to be that tenant. Anything but 0 deserves a look. */
-  readonly crossTenantBlocked: number
-  /** How often a tenant claimed a host that another one had. */
-  readonly hostConflicts: number
-  /** The proxy's own answers, by reason. */
-  readonly pages: Readonly<Partial<Record<Reason, number>>>
-}
-
-/** A body that is announced and not yet here. */
-function expectsBody({ headers, complete }: IncomingMessage): boolean {
-  return !complete && (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0')
+  readonly limits: ProxyLimits
+  readonly activity: Activity
+  readonly metrics: Registry | undefined
 }
 
 export class Gate {
@@ -54,14 +44,21 @@ export class Gate {
   readonly #carry: Carrier
   readonly #upgrade: Upgrader
   readonly #stalls: StallGuard
-  readonly #clients = new Set<net.Socket>()
-  readonly #pages = new Map<Reason, number>()
-  readonly #counts = { requests: 0, upgrades: 0, inFlight: 0, repeated: 0, stalled: 0, hostConflicts: 0 }
+  readonly #limits: ProxyLimits
+  readonly #admission: Admission
+  readonly #vigil: Vigil
+  /** The sockets of upgrades. */
+  readonly #clients = new Map<net.Socket, Exchange>()
+  readonly #tally = new Tally()
+  readonly #recorder: Recorder | undefined
   #drained: (() => void) | undefined
 
   constructor(options: GateOptions) {
-    const { clock, log, headTimeoutMs, stallMs } = options
-    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#counts.stalled += 1) })
+    const { clock, log, headTimeoutMs, stallMs, limits, metrics, activity } = options
+    this.#limits = limits
+    this.#recorder = metrics && proxyMetrics(metrics, () => this.stats())
+    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#admission.sweep() })
+    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#tally.stalled += 1) })
     const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
     this.#stalls = stalls
     this.#upstreams = upstreams
@@ -70,23 +67,41 @@ export class Gate {
       opened: (target) => upstreams.open(target),
       retired: (target) => upstreams.retire(target),
       contested: (host, holder, claimant) => {
-        this.#counts.hostConflicts += 1
+        this.#tally.hostConflicts += 1
         log.warn({ host, holder, claimant }, 'two tenants claim one host; the first keeps it')
       },
+      changed: (uid, now, before) => this.#admission.changed(uid, now, before),
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
-    this.#carry = createCarrier({
-      upstreams,
+    this.#admission = new Admission({
+      ...{ clock, limits, activity, road: this.#road },
+      woken: () => (this.#tally.wakes += 1),
+      held: (outcome, ms) => {
+        this.#tally.held(outcome)
+        this.#recorder?.held(outcome, ms)
+      },
+    })
+    const used = (exchange: Exchange) => this.#admission.used(exchange)
+    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'used' | 'draining' | 'refuse'> = {
       clock,
       headTimeoutMs,
+      used,
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
-      repeated: () => (this.#counts.repeated += 1),
+    }
+    this.#carry = createCarrier({
+      ...both,
+      upstreams,
+      bodyBytes: limits.bodyBytes,
+      again: (exchange) => this.#again(exchange),
+      fast: createFastLane({ ...both, lanes: upstreams.lanes, carried: () => (this.#tally.fast += 1) }),
+      repeated: () => (this.#tally.repeated += 1),
     })
     this.#upgrade = createUpgrader({
       upstreams,
       clock,
       headTimeoutMs,
+      used,
       refuse: (exchange, socket) => this.#refuse(exchange, this.#reasonOf(exchange), socket),
     })
   }
@@ -99,12 +114,15 @@ export class Gate {
   /** One request. What goes wrong is a page, or a cut answer; nothing is thrown. */
   async request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = this.#road.enter(request, false)
-    this.#counts.requests += 1
-    this.#counts.inFlight += 1
+    this.#tally.requests += 1
+    this.#tally.inFlight += 1
+    const unwatch = this.#vigil.watch(request.socket, this.#limits.totalMs, () => this.#overdue(exchange, response))
     response.once('close', () => {
-      this.#counts.inFlight -= 1
-      if (!response.writableFinished && exchange.upstream !== undefined) abandon(exchange.upstream)
-      this.#road.leave(exchange, response.statusCode, response.writableFinished)
+      this.#tally.inFlight -= 1
+      unwatch()
+      this.#admission.left(exchange)
+      if (!response.writableFinished) giveUp(exchange)
+      this.#leave(exchange, response.headersSent ? response.statusCode : 0, response.writableFinished)
       this.#drained?.()
     })
     try {
@@ -118,9 +136,13 @@ export class Gate {
   }
 
   async #pass(exchange: Exchange, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const closed = this.#admit(exchange)
-    if (closed !== undefined) {
-      this.#send(exchange, closed, request, response)
+    const { headers } = request
+    const first = this.#admission.admit(exchange, headers)
+    const verdict =
+      first === 'hold' ? await new Promise<Verdict>((done) => this.#admission.hold(exchange, headers, done)) : first
+    if (verdict === 'gone') return
+    if (verdict !== 'go') {
+      this.#send(exchange, verdict, request, response)
       return
     }
     // The client asks before it sends the body: only a tenant that is there gets it.
@@ -139,19 +161,36 @@ export class Gate {
   /** One request for a WebSocket. */
   upgrade(request: IncomingMessage, socket: net.Socket, head: Buffer): void {
     const exchange = this.#road.enter(request, true)
-    this.#counts.upgrades += 1
-    this.#clients.add(socket)
+    this.#tally.upgrades += 1
+    this.#clients.set(socket, exchange)
     socket.on('error', () => socket.destroy())
+    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
     socket.once('close', () => {
+      unwatch()
+      this.#admission.left(exchange)
       this.#clients.delete(socket)
-      this.#road.leave(exchange, exchange.status, !socket.errored)
+      this.#leave(exchange, exchange.status, !socket.errored)
     })
+    const open = (verdict: Verdict) => this.#open(exchange, verdict, request, socket, head)
+    const first = this.#admission.admit(exchange, request.headers)
+    if (first !== 'hold') {
+      open(first)
+      return
+    }
+    const stop = watchForEnd(socket, () => socket.destroy())
+    this.#admission.hold(exchange, request.headers, (verdict) => {
+      stop()
+      open(verdict)
+    })
+  }
+
+  #open(exchange: Exchange, verdict: Verdict, request: IncomingMessage, socket: net.Socket, head: Buffer): void {
+    if (verdict === 'gone') return
     try {
-      const closed = this.#admit(exchange)
-      if (closed === undefined) {
+      if (verdict === 'go') {
         this.#prepare(exchange, request)
         this.#upgrade(exchange, request, socket, head)
-      } else this.#refuse(exchange, closed, socket)
+      } else this.#refuse(exchange, verdict, socket)
     } catch (error) {
       this.#failed(exchange, error)
       this.#refuse(exchange, this.#reasonOf(exchange), socket)
@@ -160,42 +199,61 @@ export class Gate {
 
   /** A connection whose bytes are no request, or none that we take. */
   unreadable(socket: net.Socket, reason: Reason): void {
-    this.#count(reason)
-    writeAnswer(socket, this.#road.answer({ id: this.#road.newId(), accept: undefined, refused: undefined }, reason))
+    this.#tally.page(reason)
+    const asked = { id: this.#road.newId(), accept: undefined, refused: undefined, failure: undefined }
+    writeAnswer(socket, this.#road.answer(asked, reason))
   }
 
-  /** From now on every answer ends its connection, `ended` is told of each, and WebSockets are over. */
+  /** From now on every answer ends its connection, `ended` is told of each, and WebSockets are told that we are going. */
   drain(ended: () => void): void {
     this.#drained = ended
-    for (const socket of this.#clients) socket.destroy()
+    this.#admission.close()
+    for (const [socket, { farewell, paged }] of this.#clients) {
+      if (farewell !== undefined) farewell()
+      else if (!paged) socket.destroy()
+    }
   }
 
+  /** Ends the WebSockets that have not gone by themselves. */
+  cutUpgrades(): void {
+    for (const socket of this.#clients.keys()) socket.destroy()
+  }
+
+  /** Ends what is left. */
   close(): void {
+    this.#vigil.close()
     this.#stalls.close()
     this.#upstreams.close()
   }
 
   stats(): ProxyStats {
-    const { connections, dials, crossTenantBlocked } = this.#upstreams.stats
+    const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
+    const openUpgrades = this.#clients.size
     return {
       tenants: this.table.size,
-      ...this.#counts,
-      openUpgrades: this.#clients.size,
-      upstreamConnections: connections,
+      ...this.#tally.now,
+      openUpgrades,
+      held: this.#admission.held,
+      upstreamConnections,
       dials,
       crossTenantBlocked,
-      pages: Object.fromEntries(this.#pages),
     }
   }
 
-  /** Sets where the exchange goes; otherwise says why it goes nowhere. */
-  #admit(exchange: Exchange): Reason | undefined {
-    const resolution = this.#road.resolve(exchange)
-    if (resolution === undefined) return 'bad-request'
-    exchange.uid = resolution.tenant?.uid
-    if (resolution.kind === 'page') return resolution.reason
-    exchange.target = resolution.target
-    return undefined
+  /** Where the same tenant's route leads now. */
+  #again(exchange: Exchange): boolean {
+    const now = this.#road.resolve(exchange)
+    if (now?.kind !== 'forward' || now.tenant.uid !== exchange.uid) return false
+    exchange.target = now.target
+    return true
+  }
+
+  /** Without a connection to the tenant yet there is nothing to end: connecting has a limit of its own. */
+  #overdue(exchange: Exchange, response: ServerResponse): void {
+    if (exchange.upstream === undefined && exchange.lane === undefined) return
+    exchange.failure ??= new Overdue('nothing moved for too long, or the request took too long altogether')
+    if (response.headersSent) cut(exchange, response)
+    else giveUp(exchange)
   }
 
   /** The request becomes what the tenant is to see. */
@@ -210,13 +268,15 @@ export class Gate {
     return now?.kind === 'page' ? now.reason : reasonOf(exchange.failure)
   }
 
-  #count(reason: Reason): void {
-    this.#pages.set(reason, (this.#pages.get(reason) ?? 0) + 1)
+  #leave(exchange: Exchange, status: number, complete: boolean): void {
+    const ms = this.#road.leave(exchange, status, complete)
+    this.#recorder?.ended({ upgrade: exchange.upgrade, status, by: exchange.paged ? 'proxy' : 'tenant', ms })
   }
 
   #send(exchange: Exchange, reason: Reason, request: IncomingMessage, response: ServerResponse): void {
     const { status, headers, body } = this.#road.answer(exchange, reason)
-    this.#count(reason)
+    this.#tally.page(reason)
+    exchange.paged = true
     // What is left of a body cannot be told from a next request that we would answer for somebody else.
     const ends = reason === 'bad-request' || expectsBody(request) || this.#drained !== undefined
     response.writeHead(status, { ...headers, ...(ends ? { connection: 'close' } : {}) })
@@ -226,7 +286,8 @@ export class Gate {
 
   #refuse(exchange: Exchange, reason: Reason, socket: net.Socket): void {
     const answer = this.#road.answer(exchange, reason)
-    this.#count(reason)
+    this.#tally.page(reason)
+    exchange.paged = true
     exchange.status = answer.status
     writeAnswer(socket, answer)
   }

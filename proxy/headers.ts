@@ -1,7 +1,8 @@
 // What of a request's and an answer's headers passes the proxy. Pure. Hop-by-hop headers end here (RFC 9110 7.6.1), and what
 // says who the client is, is said by us alone.
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { traceIdOf, traceparentFor } from './trace.ts'
 
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
@@ -51,7 +52,10 @@ export function requestHeaders(
   client: ClientFacts,
   upgrade: boolean,
 ): IncomingHttpHeaders {
-  const passed = kept(headers, (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')))
+  const { traceparent, tracestate, ...passed } = kept(
+    headers,
+    (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')),
+  )
   return {
     ...passed,
     ...(headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
@@ -61,7 +65,33 @@ export function requestHeaders(
     'x-forwarded-proto': client.proto,
     'x-forwarded-host': client.authority,
     'x-request-id': client.requestId,
+    // The state of a trace that we do not know is nobody's (W3C Trace Context 4.3).
+    ...(traceIdOf(traceparent) === undefined ? { traceparent: traceparentFor(client.requestId) } : { traceparent }),
+    ...(traceIdOf(traceparent) === undefined || tracestate === undefined ? {} : { tracestate }),
   }
+}
+
+/** Of these Node keeps the first, because a list of them would mean nothing. */
+const single: ReadonlySet<string> = new Set(
+  (
+    'age authorization content-length content-type etag expires from host if-modified-since if-unmodified-since ' +
+    'last-modified location max-forwards proxy-authorization referer retry-after server user-agent'
+  ).split(' '),
+)
+
+/** Header lines, names and values in turn, as Node's own client would give them: lower case, repeated ones joined. */
+export function joinHeaders(raw: readonly Uint8Array[]): IncomingHttpHeaders {
+  const joined: IncomingHttpHeaders = {}
+  const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1')
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = textOf(raw[index]).toLowerCase()
+    const value = textOf(raw[index + 1])
+    const before = joined[name]
+    if (name === 'set-cookie') joined[name] = [...(joined[name] ?? []), value]
+    else if (typeof before !== 'string') joined[name] = value
+    else if (!single.has(name)) joined[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`
+  }
+  return joined
 }
 
 /** The two ways in which an answer tells Fly's own proxy to carry the request elsewhere (Fly, "Dynamic Request Routing"). */
@@ -116,4 +146,9 @@ export function clientOf(
   const told = headers['fly-client-ip']
   const known = typeof told === 'string' && isIP(told) !== 0 ? plainAddress(told) : address
   return { address: known, proto: headers['x-forwarded-proto'] === 'http' ? 'http' : 'https' }
+}
+
+/** Whether a body is announced and not yet here. */
+export function expectsBody({ headers, complete }: Pick<IncomingMessage, 'headers' | 'complete'>): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0')
 }

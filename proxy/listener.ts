@@ -3,13 +3,14 @@ import Koa from 'koa'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isPlain } from './fast.ts'
 import type { Gate } from './gate.ts'
+import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { isWebSocket } from './upgrade.ts'
 import { keepAliveMs } from './upstream.ts'
 
-const headersTimeoutMs = 15_000
 /** Longer than load balancers keep theirs (60 s is usual), so that it is not us who close under a request on its way. */
 const keepAliveTimeoutMs = 75_000
 const checkEveryMs = 5_000
@@ -31,13 +32,13 @@ function koa(gate: Gate, log: ProxyLog) {
 }
 
 /** An unlistening server whose traffic goes through the gate. */
-export function listener(gate: Gate, log: ProxyLog): http.Server {
+export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLimits, 'headersMs'>): http.Server {
   const inProgress = new WeakMap<Duplex, Set<ServerResponse>>()
   const server = http.createServer({
     // Two Hosts, no Host and doubtful framing are the gate's to refuse, with a page that carries an id.
     requireHostHeader: false,
     shouldUpgradeCallback: isWebSocket,
-    headersTimeout: headersTimeoutMs,
+    headersTimeout: headersMs,
     // Uploads take as long as they take; what does not move is caught further in.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -52,7 +53,9 @@ export function listener(gate: Gate, log: ProxyLog): http.Server {
     const open = inProgress.get(socket) ?? new Set()
     inProgress.set(socket, open.add(response))
     response.once('close', () => open.delete(response))
-    void answer(request, response)
+    // Ahead of Koa: it has nothing to say about a plain request.
+    if (isPlain(request)) void gate.request(request, response)
+    else void answer(request, response)
   }
   server.on('connection', (socket) => gate.connected(socket))
   server.on('request', take)

@@ -12,6 +12,11 @@ export type Reason =
   | 'unreachable'
   | 'timeout'
   | 'mismatch'
+  | 'resting'
+  | 'busy'
+  | 'too-many-requests'
+  | 'crowded'
+  | 'too-large'
   | 'internal'
 
 interface Wording {
@@ -48,11 +53,31 @@ const wordings: Record<Reason, Wording> = {
     title: 'Not verified',
     detail: 'What answered could not prove that it is this assistant, so the request was not passed on.',
   },
+  resting: {
+    status: 503,
+    title: 'No answer',
+    detail: 'This assistant did not answer several times in a row. It is tried again in a few seconds.',
+  },
+  busy: { status: 503, title: 'Busy', detail: 'This assistant has too many requests in progress. Please try again.' },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This assistant gets more requests than it may. Please try again in a moment.',
+  },
+  crowded: {
+    status: 503,
+    title: 'Waking up',
+    detail: 'This assistant is waking up, and many requests wait for it already.',
+  },
+  'too-large': { status: 413, title: 'Too large', detail: 'The request’s body is larger than this assistant may get.' },
   'bad-request': { status: 400, title: 'Bad request', detail: 'The request cannot be understood.' },
   'request-timeout': { status: 408, title: 'Too slow', detail: 'The request did not arrive in time.' },
   'headers-too-large': { status: 431, title: 'Headers too large', detail: 'The headers of the request are too large.' },
   internal: { status: 500, title: 'Something broke', detail: 'The request failed inside the proxy.' },
 }
+
+/** The tenant is on its way: a page looks again by itself. */
+const comesUp: readonly Reason[] = ['provisioning', 'asleep', 'waking', 'crowded']
 
 /** A failed start is not repeated within seconds, so asking again sooner helps nobody. */
 const failedRetrySeconds = 30
@@ -79,12 +104,13 @@ export function statusOf(reason: Reason): number {
 
 /** In how many seconds it is worth asking again; undefined where nothing is promised. */
 export function retryAfter(reason: Reason, retrySeconds: number): number | undefined {
-  if (reason === 'provisioning' || reason === 'asleep' || reason === 'waking') return retrySeconds
+  if (comesUp.includes(reason) || reason === 'resting') return retrySeconds
+  if (reason === 'busy' || reason === 'too-many-requests') return 1
   return reason === 'failed' ? Math.max(failedRetrySeconds, retrySeconds) : undefined
 }
 
 /** Whether the client takes HTML; a `q=0` refuses it. */
-function wantsHtml(accept: string | undefined): boolean {
+export function wantsHtml(accept: string | undefined): boolean {
   const range = (accept ?? '').toLowerCase().split(',').map((part) => part.trim()).find((part) => /^text\/html\s*(;|$)/.test(part)) // prettier-ignore
   return range !== undefined && !/;\s*q=0(\.0*)?\s*(;|$)/.test(range)
 }
@@ -102,7 +128,7 @@ export function page({ reason, requestId, accept, retrySeconds, detail }: PageRe
     code: reason,
     requestId,
   }
-  const refresh = reason === 'provisioning' ? seconds : undefined
+  const refresh = comesUp.includes(reason) ? seconds : undefined
   const body = html ? htmlPage({ ...words, requestId, refresh }) : `${JSON.stringify(problem)}\n`
   return {
     status: words.status,

@@ -1,4 +1,5 @@
-// What the proxy asks of the outside: the routes, the bridge keys, and somewhere to write its log.
+// What the proxy asks of the outside: the routes, the bridge keys, somewhere to say who is used, and somewhere to write its
+// log.
 import type { TenantRoute } from '../specs/route.ts'
 
 export interface RouteSource {
@@ -13,13 +14,25 @@ export interface RouteSink {
   /** These are all the routes. */
   reset(routes: readonly TenantRoute[]): void
   put(route: TenantRoute): void
-  /** The tenant is gone for good: its uid never comes back. */
+  /** The tenant is gone: a put that was begun before does not bring it back. */
   drop(uid: string): void
+  /** It was written anew after it had gone, as when a lost database is rebuilt: puts count again. */
+  revive(uid: string): void
 }
 
 export interface BridgeKeys {
   /** The 32 bytes that only this incarnation's machine and the proxy know. */
   bridgeKey(uid: string, incarnation: number): Uint8Array
+}
+
+/** Told who is used; it neither waits nor throws. */
+export interface Activity {
+  /** The tenant is used now: called for each request and each message of a user. */
+  used(uid: string): void
+  /** Somebody asks for the tenant, which sleeps. */
+  wake(uid: string): void
+  /** Whether a use of the tenant is not written yet. */
+  unwritten(uid: string): boolean
 }
 
 /** As pino has it. */

@@ -15,6 +15,17 @@ export type Resolution =
       readonly tenant: TenantRoute | undefined
     }
 
+/** Whether a request waits while this is why it goes nowhere: it will not be long. */
+export function holds(reason: Reason | undefined): reason is 'asleep' | 'waking' {
+  return reason === 'asleep' || reason === 'waking'
+}
+
+/** Why the road to a tenant is closed; undefined where it is open. */
+export function closedReason(tenant: TenantRoute | undefined): Reason | undefined {
+  if (tenant === undefined) return 'unknown'
+  return tenant.route.kind === 'closed' ? tenant.route.reason : undefined
+}
+
 /** Decides from the table alone. `retrySeconds`: how soon a client may ask again while a tenant is being set up. */
 export function resolve(host: string, lookup: (host: string) => Entry | undefined, retrySeconds: number): Resolution {
   const entry = lookup(host)

@@ -1,10 +1,13 @@
 // The road in: Host to tenant to machine, for requests, streams and WebSockets, or a clear page where it ends.
 import type http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
 import type { Clock } from '../specs/clock.ts'
-import { Gate, type ProxyStats } from './gate.ts'
+import { Gate } from './gate.ts'
+import { defaultLimits, type ProxyLimits } from './limits.ts'
 import { listener } from './listener.ts'
-import type { BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
+import type { Activity, BridgeKeys, ProxyLog, RouteSource } from './ports.ts'
+import type { ProxyStats } from './tally.ts'
 
 export interface ProxyOptions {
   readonly port: number
@@ -13,6 +16,8 @@ export interface ProxyOptions {
   readonly keys: BridgeKeys
   readonly clock: Clock
   readonly log: ProxyLog
+  /** Hears who is used and who is to wake up; nobody by default. */
+  readonly activity?: Activity
   /** When a client may ask again while a tenant is being set up; 5 by default. */
   readonly retryAfterSeconds?: number
   /** Who connects: clients themselves (default), or Fly's proxy, whose word on the client's address is then taken. */
@@ -27,14 +32,20 @@ export interface ProxyOptions {
   readonly idleMs?: number
   /** A peer that accepts no bytes for one to two times this is cut; 2 min by default. */
   readonly stallMs?: number
-  /** How long `close` lets requests finish; 5 s by default. */
+  /** The part of the ordinary requests that are logged, from 0 to 1 (default). Failures always are. */
+  readonly logSample?: number
+  /** Where the proxy's metrics are registered, for whoever serves them. */
+  readonly metrics?: Registry
+  /** What differs from the default limits. */
+  readonly limits?: Partial<ProxyLimits>
+  /** How long `close` lets requests finish and WebSockets say goodbye; 5 s by default. */
   readonly graceMs?: number
 }
 
 export interface Proxy {
   readonly url: string
   readonly port: number
-  /** Stops listening, lets requests finish for a while, then ends what is left; WebSockets end at once. */
+  /** Stops listening, lets requests finish for a while and tells WebSockets (1001), then ends what is left. */
   close(): Promise<void>
   stats(): ProxyStats
 }
@@ -56,6 +67,7 @@ function listening(server: http.Server, port: number, host: string): Promise<num
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { clock, log, routes, host } = options
+  const limits = { ...defaultLimits, ...options.limits }
   const gate = new Gate({
     keys: options.keys,
     clock,
@@ -67,12 +79,16 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     headTimeoutMs: options.headTimeoutMs ?? 300_000,
     idleMs: options.idleMs ?? 30_000,
     stallMs: options.stallMs ?? 120_000,
+    limits,
+    activity: options.activity ?? { used: () => undefined, wake: () => undefined, unwritten: () => false },
+    logSample: options.logSample ?? 1,
+    metrics: options.metrics,
   })
   const following = await routes.follow(gate.table).catch((error: unknown) => {
     gate.close()
     throw error
   })
-  const server = listener(gate, log)
+  const server = listener(gate, log, limits)
   const port = await listening(server, options.port, host).catch(async (error: unknown) => {
     await following.close()
     gate.close()
@@ -86,7 +102,10 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
       gate.drain(() => server.closeIdleConnections())
-      const cancel = clock.after(options.graceMs ?? 5_000, () => server.closeAllConnections())
+      const cancel = clock.after(options.graceMs ?? 5_000, () => {
+        gate.cutUpgrades()
+        server.closeAllConnections()
+      })
       await closed
       cancel()
       await following.close()

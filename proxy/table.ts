@@ -18,6 +18,8 @@ export interface TableEvents {
   retired(target: Target): void
   /** The claimant asked for a host that the holder had first: it does not get it. */
   contested(host: string, holder: string, claimant: string): void
+  /** The table has this of the tenant now, and had that before; undefined: nothing. */
+  changed(uid: string, now: TenantRoute | undefined, before: TenantRoute | undefined): void
 }
 
 export class RouteTable implements RouteSink {
@@ -56,9 +58,11 @@ export class RouteTable implements RouteSink {
     const target = wanted?.key === before?.target?.key ? before?.target : wanted
     this.#byUid.set(tenant.uid, { tenant, target })
     this.#claim(tenant.uid, before?.tenant.hosts ?? [], tenant.hosts)
-    if (target === before?.target) return
-    if (before?.target !== undefined) this.#events.retired(before.target)
-    if (target !== undefined) this.#events.opened(target)
+    if (target !== before?.target) {
+      if (before?.target !== undefined) this.#events.retired(before.target)
+      if (target !== undefined) this.#events.opened(target)
+    }
+    this.#events.changed(tenant.uid, tenant, before?.tenant)
   }
 
   drop(uid: string): void {
@@ -70,12 +74,17 @@ export class RouteTable implements RouteSink {
     this.#remove(uid)
   }
 
+  revive(uid: string): void {
+    this.#dropped.delete(uid)
+  }
+
   #remove(uid: string): void {
     const entry = this.#byUid.get(uid)
     if (entry === undefined) return
     this.#byUid.delete(uid)
     this.#claim(uid, entry.tenant.hosts, [])
     if (entry.target !== undefined) this.#events.retired(entry.target)
+    this.#events.changed(uid, undefined, entry.tenant)
   }
 
   #claim(uid: string, before: readonly string[], hosts: readonly string[]): void {

@@ -12,6 +12,8 @@ import { tie } from './tunnel.ts'
 export interface UpgraderOptions extends Pick<CarrierOptions, 'upstreams' | 'clock' | 'headTimeoutMs'> {
   /** Answers on a socket that got no answer from the tenant. */
   readonly refuse: (exchange: Exchange, socket: net.Socket) => void
+  /** The client has sent a piece of a message. */
+  readonly used: (exchange: Exchange) => void
 }
 
 export type Upgrader = (exchange: Exchange, request: IncomingMessage, socket: net.Socket, head: Buffer) => void
@@ -33,7 +35,7 @@ export function isWebSocket({ method, httpVersion, headers }: IncomingMessage): 
  *
  * @returns stops watching
  */
-function watchForEnd(socket: net.Socket, gone: () => void): () => void {
+export function watchForEnd(socket: net.Socket, gone: () => void): () => void {
   // Node reports the end of a stream only to who reads it; an empty read does, without taking anything.
   const look = () => {
     if (socket.readableLength === 0) socket.read(0)
@@ -44,7 +46,7 @@ function watchForEnd(socket: net.Socket, gone: () => void): () => void {
 }
 
 export function createUpgrader(options: UpgraderOptions): Upgrader {
-  const { upstreams, clock, refuse } = options
+  const { upstreams, clock, refuse, used } = options
   const exchanges = new WeakMap<IncomingMessage, Exchange>()
 
   /** The tenant says no: its answer is passed on, cleaned. These listeners come before the library's own. */
@@ -66,7 +68,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
     exchange.settle()
     exchange.status = 101
     answer.headers = { ...responseHeaders(answer.headers, exchange.id), connection: 'Upgrade', upgrade: 'websocket' }
-    tie(client, upstream, clock)
+    exchange.farewell = tie(client, upstream, clock, () => used(exchange))
   }
 
   const started = (upstream: ClientRequest, request: IncomingMessage, client: net.Socket) => {

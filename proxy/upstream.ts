@@ -4,7 +4,10 @@ import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
+import { Breaker } from './breaker.ts'
 import { DialError, dialProved } from './handshake.ts'
+import { Lanes } from './lanes.ts'
+import type { ProxyLimits } from './limits.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
 import { reset } from './reset.ts'
 import type { Target } from './target.ts'
@@ -20,6 +23,8 @@ export interface UpstreamOptions {
   readonly dialTimeoutMs: number
   /** How long a free connection waits for the next request. */
   readonly idleMs: number
+  /** When a machine that cannot be connected to is left alone, and for how long. */
+  readonly limits: Pick<ProxyLimits, 'failures' | 'restMs'>
   /** Sees each proved connection. */
   readonly connected: (socket: net.Socket) => void
 }
@@ -27,6 +32,7 @@ export interface UpstreamOptions {
 interface Upstream {
   readonly target: Target
   readonly sockets: Set<net.Socket>
+  readonly breaker: Breaker
 }
 
 export class Upstreams {
@@ -36,6 +42,8 @@ export class Upstreams {
   readonly pooled: ProvedAgent
   /** For upgrades: a connection of their own each, never shared. */
   readonly single: ProvedAgent
+  /** For plain requests. */
+  readonly lanes: Lanes
   #dials = 0
   #blocked = 0
 
@@ -43,11 +51,13 @@ export class Upstreams {
     this.#options = options
     const dial = (name: string) => this.#dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
+    this.lanes = new Lanes({ dial, idleMs: options.idleMs })
     this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
   }
 
   open(target: Target): void {
-    this.#live.set(target.key, { target, sockets: new Set() })
+    const { clock, limits } = this.#options
+    this.#live.set(target.key, { target, sockets: new Set(), breaker: new Breaker({ ...limits, clock }) })
   }
 
   /** Ends every connection to a target, those in use too, and opens no more. */
@@ -85,8 +95,9 @@ export class Upstreams {
   async #dial(name: string): Promise<net.Socket> {
     const upstream = this.#live.get(name)
     if (upstream === undefined) throw new DialError('unreachable', 'the route is closed')
+    upstream.breaker.enter()
     this.#dials += 1
-    const socket = await this.#prove(upstream.target)
+    const socket = await this.#connect(upstream)
     // A reset between two requests must not end the process: whoever uses the socket hears of it by 'close'.
     socket.on('error', () => socket.destroy())
     socket.setKeepAlive(true, keepAliveMs)
@@ -98,6 +109,22 @@ export class Upstreams {
     this.#options.connected(socket)
     socket.once('close', () => upstream.sockets.delete(socket))
     return socket
+  }
+
+  async #connect({ target, breaker }: Upstream): Promise<net.Socket> {
+    try {
+      const socket = await this.#prove(target)
+      breaker.succeeded()
+      return socket
+    } catch (error) {
+      // Who proves to be somebody else does answer; each such try is to be seen.
+      if (error instanceof DialError && error.code === 'mismatch') breaker.succeeded()
+      else if (breaker.failed()) {
+        const { uid, machine } = target
+        this.#options.log.warn({ uid, machine }, 'the machine cannot be connected to and is left alone for a moment')
+      }
+      throw error
+    }
   }
 
   async #prove(target: Target): Promise<net.Socket> {

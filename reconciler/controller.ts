@@ -27,8 +27,8 @@ function spread(delayMs: number, random: number): number {
 
 function fleetLines({ machines }: FleetReading): ReadonlyMap<string, string> {
   const lines = new Map<string, string>()
-  for (const { uid, id, state, version } of machines)
-    lines.set(uid, `${lines.get(uid) ?? ''} ${id} ${state} ${version}`)
+  for (const { uid, id, state, version, address, updatedAt } of machines)
+    lines.set(uid, `${lines.get(uid) ?? ''} ${id} ${state} ${version} ${address} ${updatedAt}`)
   return lines
 }
 
@@ -69,9 +69,9 @@ export class Controller {
     await this.#enqueueAll()
   }
 
-  /** Looks at one tenant now. */
-  wake(uid: string): void {
-    this.#queue.add(uid, priorities.change)
+  /** Looks at one tenant now; a look that concerns many is a resync, and lets the others pass. */
+  wake(uid: string, urgency: keyof typeof priorities = 'change'): void {
+    this.#queue.add(uid, priorities[urgency])
   }
 
   /**

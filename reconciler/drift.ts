@@ -73,10 +73,15 @@ export function update(input: PlanInput, machine: ObservedMachine, volume: Obser
   return act({ kind: 'updateMachine', id, version, incarnation, volume: volume.id, launch })
 }
 
-/** Writes the metadata that should be there, where only that differs. */
-export function restamp(input: PlanInput, machine: ObservedMachine): Decision | undefined {
-  if (driftOf(machine, input.wish) !== 'metadata') return undefined
-  const { id, version, incarnation } = machine
-  const metadata = { ...input.wish.metadata, [metadataKeys.incarnation]: String(incarnation) }
+/** What a machine says it was made from: that changes with an update only. */
+const madeFrom: readonly string[] = [metadataKeys.specHash, metadataKeys.hashVersion]
+
+/** Writes the metadata that should be there, also while an update of the rest is deferred. */
+export function restamp({ wish }: PlanInput, machine: ObservedMachine): Decision | undefined {
+  const { id, version, incarnation, metadata: live, hostOk } = machine
+  const outdated = driftOf(machine, wish) === 'restart'
+  const wanted = Object.entries(wish.metadata).filter(([key]) => !outdated || !madeFrom.includes(key))
+  if (!hostOk || wanted.every(([key, value]) => live[key] === value)) return undefined
+  const metadata = { ...Object.fromEntries(wanted), [metadataKeys.incarnation]: String(incarnation) }
   return act({ kind: 'stampMachine', id, version, metadata })
 }

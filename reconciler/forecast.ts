@@ -78,7 +78,7 @@ function makingOf({ tenant, wish }: PlanInput, now: Instant): Making {
     }),
     machine: ({ name, incarnation, region, volume }) => ({
       ...{ id: name, name, uid: tenant.uid, incarnation, state: 'created', version: 'v1', region, address: '::' },
-      ...{ metadata, contentHash, mount: volume, hostOk: true, createdAt: now },
+      ...{ metadata, contentHash, mount: volume, hostOk: true, createdAt: now, updatedAt: now },
     }),
   }
 }

@@ -17,7 +17,7 @@ function byWriting({ name, spec, status }: Tenant, help: Help): WhyAction | unde
   const put = (what: string) => `PUT /v1/tenants/${name} with ${what}`
   switch (help) {
     case 'edit':
-      return say('change what is wanted', `moor edit ${name}`, put('a changed spec'))
+      return say('change what is wanted', 'moor apply -f FILE', put('a changed spec'))
     case 'run':
       return say('run it', `moor resume ${name}`, put('spec.state running'))
     case 'unpause':

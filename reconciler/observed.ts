@@ -51,6 +51,8 @@ export interface ObservedMachine {
   readonly mount: string | undefined
   readonly hostOk: boolean
   readonly createdAt: Instant
+  /** Moves with each change of the machine, its own restarts too. */
+  readonly updatedAt: Instant
 }
 
 export type VolumeState = 'creating' | 'ready' | 'busy' | 'leaving' | 'unknown'
@@ -81,6 +83,18 @@ export interface FleetReading {
   readonly machines: readonly ObservedMachine[]
   /** Volumes whose name is one of ours, those on their way out too. */
   readonly volumes: readonly ObservedVolume[]
+}
+
+/** A machine with what its gateway was configured with. Customers' own secrets may be in it: never log it. */
+export interface SurveyedMachine extends ObservedMachine {
+  /** The JSON text; undefined where Fly does not show the machine's configuration now. */
+  readonly gatewayConfig: string | undefined
+  readonly image: string | undefined
+}
+
+/** A reading from which the tenants themselves can be rebuilt. */
+export interface FleetSurvey extends FleetReading {
+  readonly machines: readonly SurveyedMachine[]
 }
 
 export type CertificateState = 'absent' | 'pending' | 'issued'

@@ -9,6 +9,7 @@ import type { FleetView } from './guards/view.ts'
 import type {
   CertificateState,
   FleetReading,
+  FleetSurvey,
   ObservedGuest,
   ObservedMachine,
   ObservedSnapshot,
@@ -53,6 +54,8 @@ export interface Cloud {
   deleteCertificate(host: string): Promise<void>
   /** Everything of this environment in two lists, for the resync: complete, or the call fails. */
   fleet(): Promise<FleetReading>
+  /** The same with each machine's gateway configuration, to rebuild a lost database from. */
+  survey(): Promise<FleetSurvey>
 }
 
 /** The size of the machine that a new volume will carry, so that Fly puts it on a host with room. */

@@ -69,6 +69,12 @@ export const verdicts = {
     'restore',
     'delete',
   ),
+  VolumeMismatch: says(
+    'The machine does not mount the volume that holds the tenant’s data.',
+    'person',
+    'VolumeReady',
+    'diff',
+  ),
   SnapshotMissing: says('There is no complete snapshot to restore from.', 'person', 'VolumeReady', 'restore'),
   IdentityConflict: says(
     'Two machines claim to be this tenant’s, and nothing is destroyed until somebody has looked at both.',

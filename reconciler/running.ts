@@ -68,6 +68,22 @@ function start(input: PlanInput, world: World, machine: ObservedMachine): Decisi
   return { kind: 'wait', reason: 'CrashLoop', message, until: at }
 }
 
+/**
+ * A machine that does not mount the tenant's volume. Nothing is destroyed for it: in the middle of a move between hosts the
+ * machine may name a volume that Fly does not show yet, and then the data is there.
+ */
+function withoutData(input: PlanInput, { id, mount, contentHash }: ObservedMachine, volume: ObservedVolume): Finding {
+  // Where Fly does not show the configuration, nobody knows what is mounted.
+  if (contentHash === '' || mount === volume.id) return undefined
+  if (mount !== undefined)
+    return poll(input, 'VolumeMismatch', `Machine ${id} mounts volume ${mount}, and ${volume.id} is on record.`)
+  return stall(
+    input,
+    'VolumeMismatch',
+    `Machine ${id} mounts no volume, so the tenant's data, which is on ${volume.id}, is not in it. Nothing is sent there: destroy the machine with flyctl if it is not yours, and another one is made on the volume.`,
+  )
+}
+
 function machineFinding(input: PlanInput, world: World, machine: ObservedMachine, volume: ObservedVolume): Finding {
   const { id, region, state } = machine
   if (isTransient(state)) return busy(input, { ...machine, state })
@@ -135,9 +151,10 @@ function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Dec
   if (machine !== undefined)
     return (
       hostFinding(input, machine) ??
+      withoutData(input, machine, volume) ??
       machineFinding(input, world, machine, volume) ??
-      guestFinding(input, machine) ??
       restamp(input, machine) ??
+      guestFinding(input, machine) ??
       certificateFinding(input) ??
       settle(input, Math.min(deferral(input, machine) ?? Infinity, input.wish.sleepsAt ?? Infinity))
     )

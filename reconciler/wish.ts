@@ -16,9 +16,26 @@ interface Occasion {
   readonly incarnation: number
 }
 
-function publicOrigin({ settings }: Ports, host: string): string {
-  const { publicScheme, publicPort } = settings
+function publicOrigin({ publicScheme, publicPort }: Ports['settings'], host: string): string {
   return `${publicScheme}://${host}${publicPort === undefined ? '' : `:${publicPort}`}`
+}
+
+/** What the gateway's configuration follows from. */
+export function gatewayInput(
+  ports: Pick<Ports, 'settings'>,
+  tenant: Pick<Tenant, 'name' | 'spec'>,
+  resolved: ResolvedSpec,
+) {
+  const { settings } = ports
+  const hosts = tenantHosts(tenant.name, tenant.spec.domains, settings)
+  return {
+    hosts,
+    publicOrigin: publicOrigin(settings, hosts[0] ?? tenant.name),
+    managed: resolved.managed,
+    llmBaseUrl: settings.llmBaseUrl,
+    maySleep: resolved.idle.afterMinutes > 0,
+    overlay: resolved.overlay,
+  } satisfies MachineInput['gateway']
 }
 
 function machineInput(
@@ -29,7 +46,6 @@ function machineInput(
   llmToken: string | undefined,
 ) {
   const { settings, secrets } = ports
-  const hosts = tenantHosts(tenant.name, tenant.spec.domains, settings)
   const input: MachineInput = {
     image: resolved.image,
     guest: resolved.guest,
@@ -48,14 +64,7 @@ function machineInput(
       bridgeKey: secrets.bridgeKey(tenant.uid, occasion.incarnation),
       llmToken,
     },
-    gateway: {
-      hosts,
-      publicOrigin: publicOrigin(ports, hosts[0] ?? tenant.name),
-      managed: resolved.managed,
-      llmBaseUrl: settings.llmBaseUrl,
-      maySleep: resolved.idle.afterMinutes > 0,
-      overlay: resolved.overlay,
-    },
+    gateway: gatewayInput(ports, tenant, resolved),
     bootScript: settings.bootScript,
     bridgeSource: settings.bridgeSource,
   }

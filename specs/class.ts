@@ -1,5 +1,6 @@
 // A class: the defaults of a plan (byok, standard, ...), and the tenant's spec with them filled in.
 import { z } from 'zod'
+import type { Instant } from './clock.ts'
 import * as field from './fields.ts'
 import type { TenantSpec } from './tenant.ts'
 
@@ -19,6 +20,27 @@ export const classDocument = z.strictObject({
 
 export type ClassDocument = z.infer<typeof classDocument>
 export type ClassSpec = ClassDocument['spec']
+
+/** A class as it is kept: what is wanted of it, and how far its image has come. */
+export interface StoredClass extends ClassDocument {
+  /** Tells it from a later class of the same name. */
+  readonly uid: string
+  /** The image of the tenants that no rollout has reached. */
+  readonly stable: string
+  /** The rollout that brings `spec.image`, while that is not the stable image. One field, so that one write decides both. */
+  readonly rollout?: { readonly id: string; readonly startedAt: Instant } | undefined
+  /** +1 whenever its spec changes. */
+  readonly generation: number
+  /** +1 on every write. */
+  readonly revision: number
+  readonly createdAt: Instant
+}
+
+/** The classes as this process knows them now. */
+export interface Classes {
+  get(name: string): StoredClass | undefined
+  names(): readonly string[]
+}
 
 /** Everything about the wanted machine that the tenant or its class decides. */
 export interface ResolvedSpec {

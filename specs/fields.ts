@@ -25,6 +25,11 @@ export const imageRef = z
     'must be an image reference such as ghcr.io/openclaw/openclaw@sha256:<64 hex digits>',
   )
 
+/** Whether a reference names one content for ever: a tag can be moved to another. */
+export function hasDigest(image: string): boolean {
+  return image.includes('@sha256:')
+}
+
 const labelText = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'must be a label value')
 const labelKey = z
   .string()

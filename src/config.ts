@@ -100,8 +100,11 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
+/** Of the command line (src/cli): whoever uses both has them in the same environment. */
+const cliNames = ['MOORAGE_API', 'MOORAGE_TOKEN']
+
 function unknownNames(environment: NodeJS.ProcessEnv): string[] {
-  const known = new Set(Object.keys(settings.shape))
+  const known = new Set([...Object.keys(settings.shape), ...cliNames])
   return Object.keys(environment).filter((name) => name.startsWith('MOORAGE_') && !known.has(name))
 }
 

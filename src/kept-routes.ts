@@ -93,6 +93,10 @@ class KeepingSink implements RouteSink {
     this.#writer.changed()
   }
 
+  revive(uid: string): void {
+    this.#sink.revive(uid)
+  }
+
   close(): Promise<void> {
     return this.#writer.close()
   }

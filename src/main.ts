@@ -1,29 +1,37 @@
 // The composition root: reads the settings, builds the adapters, starts the roles, and stops them in order.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Journal, JournalEntry } from '../reconciler/ports.ts'
+import { Fault } from '../specs/faults.ts'
+import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
+import { hasDigest } from '../specs/fields.ts'
+import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { newTenant } from './api/new-tenant.ts'
+import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { eventOf } from './events/event.ts'
 import { notedTenants } from './events/noted.ts'
 import { Recorder } from './events/recorder.ts'
-import { flyClient } from './fly/client.ts'
+import { flyClient, type FlyClient } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
-import { insightFrom, type InsightOptions } from './insight.ts'
+import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { startSimProcess } from './sim-process.ts'
+import { activityIn } from './store/activity.ts'
 import { fleetIn } from './store/fleet.ts'
 import { eventsIn } from './store/events.ts'
-import { openStore } from './store/open.ts'
+import { classesIn } from './store/classes.ts'
+import { orphansIn } from './store/orphans.ts'
+import { openStore, type OpenStore } from './store/open.ts'
+import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -88,11 +96,47 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
+function openClient({ scale }: Config, { url, token }: { readonly url: string; readonly token: string }): FlyClient {
+  const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
+  return flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+}
+
+function openCloud({ fly, prefix, environment, retainDays }: Config, client: FlyClient): Cloud {
+  const { app, org } = fly
+  return flyCloud({ client, app, org, naming: { prefix, environment }, retainDays, clock: realClock })
+}
+
 /** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
-async function applyExamples(tenants: Tenants, config: Config): Promise<void> {
+async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Promise<void> {
   if ((await tenants.uids()).length > 0) return
+  const machines = (await cloud.appExists()) ? (await cloud.fleet()).machines.length : 0
+  if (machines > 0) {
+    print(
+      `  The database has no tenants, but Fly has ${machines} machines of ours: "npm run moor adopt" takes them back.\n`,
+    )
+    return
+  }
   const policy = { domain: config.domain, certificates: config.certificates }
   for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
+}
+
+/** The classes as every process sees them; those that are shipped are there from the first start on. */
+async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
+  const stores = { classes: classesIn(db), rollouts: rolloutsIn(db) }
+  await seedClasses(stores.classes, readClasses().values(), realClock)
+  const opened = await openBook(stores, (error) => log.error({ err: error }, 'the classes could not be read again'))
+  stack.add('classes', () => opened.close())
+  for (const name of opened.book.names()) {
+    const image = opened.book.get(name)?.stable ?? ''
+    if (!hasDigest(image))
+      log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
+  }
+  return { ...stores, book: opened.book }
+}
+
+function started(running: RunningReconciler | undefined): RunningReconciler {
+  if (running === undefined) throw new Fault('unavailable', 'The reconciler has not started yet.', { call: 'start' })
+  return running
 }
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
@@ -113,40 +157,27 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   // What people change through these is noted; the reconciler's own writes are in its journal.
   const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
-  const classes = readClasses()
+  const classes = await openClasses(store, stack, log)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
-    ? await startProxyRole({ config, keys, log }, () => Promise.resolve({ tenants, close: () => Promise.resolve() }))
+    ? await startProxyRole({ config, keys, log, activity: activityIn(store.db) }, () =>
+        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+      )
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())
 
   let reconciler: RunningReconciler | undefined
-  let liveConfig: InsightOptions['liveConfig'] = () => Promise.resolve(undefined)
+  const client = openClient(config, fly)
+  const cloud = openCloud(config, client)
   const startController = async () => {
-    const client = flyClient({
-      baseUrl: fly.url,
-      token: fly.token,
-      clock: realClock,
-      timeoutMs: readTimeoutMs,
-      limits: config.scale === 0 ? 'off' : { rate: 1 / config.scale },
-    })
-    const { app, org } = config.fly
-    liveConfig = liveConfigIn(client, app)
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
       tenants,
       fleet,
-      cloud: flyCloud({
-        client,
-        app,
-        org,
-        naming: { prefix: config.prefix, environment: config.environment },
-        retainDays: config.retainDays,
-        clock: realClock,
-      }),
+      cloud,
       keys,
       classes,
       clock: realClock,
@@ -164,7 +195,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         port: config.apiPort,
         tenants: noted,
         fleet,
-        classes,
+        ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
         clock: realClock,
@@ -173,8 +204,12 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         wake: (uid) => reconciler?.wake(uid),
         events,
         insight: roles.has('reconciler')
-          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: (id) => liveConfig(id) })
+          ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,
+        adopt: roles.has('reconciler')
+          ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
+          : undefined,
+        orphans: orphansIn(store.db),
         ready: async () => {
           const answers = await store.db.command({ ping: 1 }).then(
             () => true,
@@ -204,7 +239,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(noted, config)
+  if (fly.simulated) await applyExamples(noted, config, cloud)
   if (roles.has('reconciler')) await startController()
 }
 

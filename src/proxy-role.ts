@@ -3,14 +3,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import type { RouteSource } from '../proxy/ports.ts'
-import { startProxy, type Proxy } from '../proxy/server.ts'
+import type { Activity, RouteSource } from '../proxy/ports.ts'
+import { startProxy, type Proxy, type ProxyOptions } from '../proxy/server.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, type Config } from './config.ts'
 import { keptRoutes, routesInFile, type StoreOfRoutes } from './kept-routes.ts'
 import type { Keys } from './keys.ts'
+import { activityIn } from './store/activity.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn } from './store/tenants.ts'
+import { Uses, type ActivityStore } from './uses.ts'
 
 /** OpenClaw refuses a forwarded loopback address; this one is reserved for documentation (RFC 5737) and nobody's. */
 const loopbackAs = '192.0.2.1'
@@ -19,13 +21,27 @@ export interface ProxyRoleOptions {
   readonly config: Config
   readonly keys: Keys
   readonly log: Logger
+  /** Limits, metrics and sampling of the access log, where they are not the defaults. */
+  readonly tuning?: Pick<ProxyOptions, 'limits' | 'metrics' | 'logSample'> | undefined
 }
 
 const fileOf = ({ data }: Config) => join(data, 'routes.json')
 
-function start({ config, keys, log }: ProxyRoleOptions, routes: RouteSource): Promise<Proxy> {
+/** Starts the proxy; its uses are written until it has closed. */
+async function start(options: ProxyRoleOptions, routes: RouteSource, uses: Uses | undefined): Promise<Proxy> {
+  const { config, keys, log, tuning } = options
   const { proxyPort: port, host, edge } = config
-  return startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs })
+  const activity: { activity?: Activity } = uses === undefined ? {} : { activity: uses }
+  const started = startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
+  const proxy = await started.catch(async (error: unknown) => {
+    await uses?.close()
+    throw error
+  })
+  const close = async () => {
+    await proxy.close()
+    await uses?.close()
+  }
+  return { ...proxy, close }
 }
 
 /** Whether this process runs the proxy and nothing else. */
@@ -33,10 +49,15 @@ export function isProxyAlone({ roles }: Config): boolean {
   return roles.size === 1 && roles.has('proxy')
 }
 
-/** The proxy beside other roles: `connect` gives it the store that they use. */
-export function startProxyRole(options: ProxyRoleOptions, connect: () => Promise<StoreOfRoutes>): Promise<Proxy> {
-  const { config, log } = options
-  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }))
+/** The proxy beside other roles: `connect` gives it the store that they use, and `activity` takes who is used. */
+export function startProxyRole(
+  options: ProxyRoleOptions & { readonly activity: ActivityStore },
+  connect: () => Promise<StoreOfRoutes>,
+): Promise<Proxy> {
+  const { config, log, activity } = options
+  const uses = new Uses({ clock: realClock, log })
+  uses.attach(activity)
+  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }), uses)
 }
 
 /** A key made here would open no machine: the tenants' machines have keys derived from the installation's own. */
@@ -47,21 +68,37 @@ function checkMasterKey({ masterKey, data }: Config): void {
   )
 }
 
-function aloneRoutes({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): RouteSource {
-  const { mongoUri: uri } = config
-  const file = { path: fileOf(config), clock: realClock, log }
-  if (uri === undefined) return routesInFile(file)
-  const connect = async () => {
-    const store = await openStore({ uri, folder: join(config.data, 'db') })
-    return { tenants: tenantsIn(store.db), close: () => store.close() }
-  }
-  return keptRoutes({ ...file, connect })
+/** Where the routes come from, and where uses go. */
+interface AloneStore {
+  readonly routes: RouteSource
+  readonly uses: Uses | undefined
 }
 
-export interface AloneOptions {
-  readonly config: Config
+function aloneStore({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): AloneStore {
+  const { mongoUri: uri } = config
+  const file = { path: fileOf(config), clock: realClock, log }
+  if (uri === undefined) {
+    log.warn(
+      {},
+      'without a database nobody hears who is used here: tenants with an idle policy sleep, and are not woken',
+    )
+    return { routes: routesInFile(file), uses: undefined }
+  }
+  const uses = new Uses({ clock: realClock, log })
+  const connect = async () => {
+    const store = await openStore({ uri, folder: join(config.data, 'db') })
+    uses.attach(activityIn(store.db))
+    const close = async () => {
+      await uses.detach()
+      await store.close()
+    }
+    return { tenants: tenantsIn(store.db), close }
+  }
+  return { routes: keptRoutes({ ...file, connect }), uses }
+}
+
+export interface AloneOptions extends Omit<ProxyRoleOptions, 'keys'> {
   readonly openKeys: () => Promise<Keys>
-  readonly log: Logger
   readonly print: (text: string) => void
 }
 
@@ -71,12 +108,12 @@ export interface AloneOptions {
  * @throws {ConfigError} when it has no master key
  * @throws when it has no database and no routes on disk
  */
-export async function runProxyAlone({ config, openKeys, log, print }: AloneOptions): Promise<Proxy> {
+export async function runProxyAlone({ config, openKeys, log, tuning, print }: AloneOptions): Promise<Proxy> {
   checkMasterKey(config)
-  const routes = aloneRoutes({ config, log })
+  const { routes, uses } = aloneStore({ config, log })
   if (config.mongoUri !== undefined && !existsSync(fileOf(config)))
     print('\n  There are no routes on disk yet: the proxy waits for the database.\n')
-  const proxy = await start({ config, keys: await openKeys(), log }, routes)
+  const proxy = await start({ config, keys: await openKeys(), log, tuning }, routes, uses)
   const source =
     config.mongoUri === undefined
       ? `${fileOf(config)}, which the process with the embedded database keeps`

@@ -5,19 +5,25 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import cron from 'node-cron'
 import type { Logger } from 'pino'
-import { Controller } from '../reconciler/controller.ts'
+import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
+import { OrphanSearch } from '../reconciler/orphans/search.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
-import type { FleetReading } from '../reconciler/observed.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
-import { resolveSpec, type ClassDocument } from '../specs/class.ts'
+import type { ClassBook } from '../reconciler/rollout/book.ts'
+import { classFollower } from '../reconciler/rollout/follow.ts'
+import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
+import { resolveSpec } from '../specs/class.ts'
 import type { Clock } from '../specs/clock.ts'
+import type { BookStores } from './class-book.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { gatewayProbe } from './probe.ts'
 import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
 import type { FleetStore } from './store/fleet.ts'
+import { orphansIn } from './store/orphans.ts'
+import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -33,6 +39,8 @@ const resyncMs = 300_000
 const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
+/** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
+const orphan = { ageFloorMs: 600_000, holdMs: 14 * dayMs }
 const lease = { ttlMs: 20_000, renewMs: 3_000 }
 
 export interface PlatformOptions {
@@ -77,7 +85,7 @@ export interface ReconcilerOptions {
   readonly fleet: FleetStore
   readonly cloud: Cloud
   readonly keys: Keys
-  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly classes: BookStores & { readonly book: ClassBook }
   readonly clock: Clock
   readonly journal: Journal
   readonly log: Logger
@@ -91,6 +99,23 @@ export interface RunningReconciler {
   close(): Promise<void>
 }
 
+function rolloutKeeper({ classes, tenants, log }: ReconcilerOptions, ports: Ports): RolloutKeeper {
+  const { book, classes: store, rollouts } = classes
+  return new RolloutKeeper({
+    ports,
+    book,
+    store: {
+      classes: () => store.all(),
+      saveClass: (next) => store.save(next),
+      open: () => rollouts.open(),
+      begin: (rollout) => rollouts.begin(rollout),
+      save: (next) => rollouts.save(next),
+      members: (name) => tenants.ofClass(name),
+    },
+    told: ({ id, state, reason, message }) => log.info({ rollout: id, state, reason }, message),
+  })
+}
+
 /** Starts the reconciler; it acts from the moment it holds the lease until it loses it. */
 export async function startReconciler(options: ReconcilerOptions): Promise<RunningReconciler> {
   const { config, settings, store, tenants, cloud, keys, classes, clock, journal, log } = options
@@ -102,9 +127,9 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     store: options.fleet,
     mode: config.mode,
     scale: settings.scale,
-    guestOf: ({ spec }) => {
-      const defaults = classes.get(spec.class)?.spec
-      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    guestOf: (tenant) => {
+      const defaults = classes.book.classOf(tenant)
+      return defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults).guest
     },
     wake: (uid) => active?.wake(uid),
     leads: () => held.term !== undefined,
@@ -119,12 +144,18 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     clock,
     journal,
     settings,
-    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    classOf: (tenant) => classes.book.classOf(tenant),
     guards,
     seen: (uid) => memory.idsOf(uid),
     term: (spareMs = 0) => held.termFor(spareMs),
   }
-  const sweeps = [(reading: FleetReading) => guards.judge(reading), (reading: FleetReading) => memory.take(reading)]
+  const orphanSearch = new OrphanSearch({
+    ...ports,
+    orphans: orphansIn(store.db),
+    owners: ownersIn(store.db),
+    orphanSettings: { ...orphan, ageFloorMs: Math.max(1_000, orphan.ageFloorMs * config.scale) },
+    charge: (entry) => guards.chargeEntry(entry),
+  })
   let active: Controller | undefined
   let turn: Promise<void> = Promise.resolve()
   let cancel = () => {}
@@ -135,6 +166,13 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     } else if (active === undefined) {
       // Another controller may have destroyed, failed or doubted since this process last knew.
       await guards.load()
+      const keeper = rolloutKeeper(options, ports)
+      const sweeps: Sweep[] = [
+        (reading) => guards.judge(reading),
+        (reading) => memory.take(reading),
+        (reading) => keeper.sweep(reading),
+        (reading) => orphanSearch.sweep(reading),
+      ]
       active = new Controller(ports, { workers, sweeps })
       await active.start()
     }
@@ -163,6 +201,13 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   })
   const wakes = await activity.watch((uid) => active?.wake(uid))
   const wishes = await options.fleet.watch((wish) => guards.follow(wish), defect)
+  const classChanged = classFollower({
+    members: (name) => tenants.ofClass(name),
+    look: (uid) => active?.wake(uid, 'resync'),
+  })
+  const unfollow = classes.book.follow((...told) => {
+    if (active !== undefined) void classChanged(...told).catch(defect)
+  })
   await held.start()
   await turn
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
@@ -171,6 +216,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     term: () => held.term,
     wake: (uid) => active?.wake(uid),
     close: async () => {
+      unfollow()
       await resync.destroy()
       await wakes.close()
       await wishes.close()

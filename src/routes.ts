@@ -53,6 +53,8 @@ class Follower {
   }
 
   changed(tenant: Tenant): void {
+    // Changes come in their order, so one after the end of a tenant is its beginning.
+    if (!this.#known.has(tenant.uid)) this.#sink.revive(tenant.uid)
     this.#known.add(tenant.uid)
     for (const touched of this.#touched) touched.add(tenant.uid)
     this.#sink.put(routeOf(tenant))

@@ -188,9 +188,15 @@ export class Keeper implements Guards {
   async charge(tenant: Tenant, step: Step): Promise<void> {
     const entry = this.#reserved.get(tenant.uid) ?? entryOf(tenant, step, this.#options.clock.now())
     if (entry === undefined || taken(this.#ledger, entry)) return
+    await this.chargeEntry(entry)
+    this.#reserved.delete(tenant.uid)
+  }
+
+  /** The same for what is no tenant's step: the end of an orphan. */
+  async chargeEntry(entry: LedgerEntry): Promise<void> {
+    if (taken(this.#ledger, entry)) return
     await this.#options.store.charge(entry)
     this.#ledger = [...this.#ledger, entry].sort((a, b) => a.at - b.at)
-    this.#reserved.delete(tenant.uid)
   }
 
   ended(tenant: Tenant, step: Step | undefined, fault: Fault | undefined): void {

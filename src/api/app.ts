@@ -1,12 +1,16 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
+import { adoptRouter } from './adopt.ts'
 import { bearer } from './auth.ts'
 import { eventRouter } from './events.ts'
+import { classRouter } from './classes.ts'
 import { asProblem } from './failure.ts'
 import { fleetRouter } from './fleet.ts'
 import { insightRouter } from './insight.ts'
+import { orphanRouter } from './orphans.ts'
 import { platformRouter } from './platform.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rolloutRouter } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantRouter } from './tenants.ts'
 
@@ -64,6 +68,10 @@ export function apiApp(options: ApiOptions): Koa {
     insightRouter(options),
     eventRouter(options),
     fleetRouter(options),
+    adoptRouter(options),
+    orphanRouter(options),
+    classRouter(options),
+    rolloutRouter(options),
   ]
   app.use(outermost(options))
   app.use(bearer(options.adminToken))

@@ -1,4 +1,4 @@
-// The routes that are about Moorage rather than about a tenant: health, keys, classes, schemas, and what a problem means.
+// The routes that are about Moorage rather than about a tenant: health, keys, schemas, and what a problem means.
 import Router from '@koa/router'
 import type { Clock } from '../../specs/clock.ts'
 import { jsonSchemas } from '../../specs/parse.ts'
@@ -35,7 +35,7 @@ function healthRoutes(router: Router, { ready, clock }: ApiOptions): void {
 
 /** The routes. Which of them need no token is decided in auth.ts. */
 export function platformRouter(options: ApiOptions): Router {
-  const { jwks, classes } = options
+  const { jwks } = options
   const router = new Router({ sensitive: true })
   healthRoutes(router, options)
   router.get('/.well-known/jwks.json', async (context) => {
@@ -46,14 +46,6 @@ export function platformRouter(options: ApiOptions): Router {
     const { code = '' } = context.params
     if (!isProblemCode(code)) throw new Problem(404, 'not-found', 'There is no such problem.')
     context.body = `${code}: ${titles[code]}.\n`
-  })
-  router.get('/v1/classes', (context) => {
-    context.body = { items: [...classes.values()] }
-  })
-  router.get('/v1/classes/:name', (context) => {
-    const found = classes.get(context.params['name'] ?? '')
-    if (found === undefined) throw new Problem(404, 'not-found', 'There is no such class.')
-    context.body = found
   })
   const schemas = new Map(Object.entries(jsonSchemas()))
   router.get('/v1/schemas', (context) => {

@@ -1,5 +1,5 @@
 // What a valid document may still not ask for, given the classes, the platform's domain and what the tenant is already.
-import { resolveSpec, type ClassDocument } from '../../specs/class.ts'
+import { resolveSpec, type Classes } from '../../specs/class.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant, TenantSpec } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
@@ -7,14 +7,14 @@ import { Problem, refused, type Violation } from './problem.ts'
 
 export interface RuleContext {
   readonly tenants: Tenants
-  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly classes: Classes
   readonly policy: CertificatePolicy
 }
 
 /** The class is one that exists. */
 function classRule({ classes }: RuleContext, spec: TenantSpec): Violation[] {
-  if (classes.has(spec.class)) return []
-  const known = [...classes.keys()].sort().join(', ')
+  if (classes.get(spec.class) !== undefined) return []
+  const known = classes.names().join(', ')
   return [{ code: 'invalid', path: 'spec.class', detail: `must be one of the classes that exist: ${known}` }]
 }
 

@@ -2,13 +2,17 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ClassDocument } from '../../specs/class.ts'
+import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
 import type { Events } from '../store/events.ts'
+import type { ClassStore } from '../store/classes.ts'
+import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { AdoptRoutes } from './adopt.ts'
+import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import { Problem, problemBody } from './problem.ts'
 
@@ -23,13 +27,15 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>
 }
 
-export interface ApiOptions {
+export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
   readonly tenants: Tenants
   readonly fleet: FleetStore
-  readonly classes: ReadonlyMap<string, ClassDocument>
+  readonly classes: ClassBook
+  readonly classStore: ClassStore
+  readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
   readonly adminToken: string
   readonly clock: Clock

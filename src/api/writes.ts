@@ -27,17 +27,17 @@ export interface Written {
 
 const attempts = 5
 
-function contended(): Problem {
-  return new Problem(409, 'conflict', 'The tenant is being written by others at the same time; read it and try again.')
+function contended(noun: string): Problem {
+  return new Problem(409, 'conflict', `The ${noun} is being written by others at the same time; read it and try again.`)
 }
 
 /** Calls `attempt` until it does not lose a race. */
-async function settled<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+export async function settled<T>(attempt: () => Promise<T | undefined>, noun = 'tenant'): Promise<T> {
   for (let count = 0; count < attempts; count += 1) {
     const result = await attempt()
     if (result !== undefined) return result
   }
-  throw contended()
+  throw contended(noun)
 }
 
 function wishOf({ labels, spec, entitlement, retryRequestedAt, parked, restore }: Tenant): TenantWish {

@@ -24,16 +24,33 @@ function stateChange(before: Tenant, { spec: { state } }: Tenant): Said | undefi
   return byAdmin(state === 'suspended' ? 'Suspended' : 'Resumed', `The admin wants the tenant ${state}.`)
 }
 
-/** Billing's word, or one of its words that waits for approval. */
-function entitlementChange(before: Tenant, after: Tenant): Said | undefined {
-  const [was, is] = [before.entitlement, after.entitlement]
-  if (changedFields(was, is).length > 0) {
-    const reason = is.reason === undefined ? '' : ` (${is.reason})`
-    return { reason: 'EntitlementChanged', message: `Billing says ${is.state}${reason}.`, who: 'billing' }
+/** What becomes of a word of billing's that waits for approval; whoever drops it may be an admin or billing itself. */
+function parkedChange({ parked: was, entitlement }: Tenant, after: Tenant): Said | undefined {
+  const { parked: is } = after
+  if (was === undefined && is !== undefined) {
+    const message = `Billing asked for ${is.entitlement.state}, which waits for an admin's approval.`
+    return { reason: 'ChangeParked', message, who: 'billing' }
   }
-  if (after.parked === undefined || before.parked !== undefined) return undefined
-  const message = `Billing asked for ${after.parked.entitlement.state}, which waits for an admin's approval.`
-  return { reason: 'ChangeParked', message, who: 'billing' }
+  if (was === undefined || is !== undefined) return undefined
+  const changed = changedFields(entitlement, after.entitlement).length > 0
+  if (changed && changedFields(was.entitlement, after.entitlement).length === 0)
+    return byAdmin('ChangeApproved', `The admin approved what billing asked for: ${was.entitlement.state}.`)
+  const message = `What billing asked for and waited for approval is dropped: ${was.entitlement.state}.`
+  return changed ? undefined : { reason: 'ChangeDropped', message }
+}
+
+function entitlementChange(before: Tenant, { entitlement: is }: Tenant): Said | undefined {
+  if (changedFields(before.entitlement, is).length === 0) return undefined
+  const reason = is.reason === undefined ? '' : ` (${is.reason})`
+  return { reason: 'EntitlementChanged', message: `Billing says ${is.state}${reason}.`, who: 'billing' }
+}
+
+function askedOnce(before: Tenant, { retryRequestedAt, restore }: Tenant): Said | undefined {
+  if (before.retryRequestedAt !== retryRequestedAt)
+    return byAdmin('RetryRequested', 'The admin asked to try again at once.')
+  if (restore === undefined || before.restore?.requestedAt === restore.requestedAt) return undefined
+  const from = restore.snapshot === undefined ? 'the newest snapshot' : `snapshot ${restore.snapshot}`
+  return byAdmin('RestoreRequested', `The admin asked to restore the tenant from ${from}.`)
 }
 
 function specChange(before: Tenant, after: Tenant): Said | undefined {
@@ -44,11 +61,13 @@ function specChange(before: Tenant, after: Tenant): Said | undefined {
 
 function said(before: Tenant | undefined, after: Tenant): Said | undefined {
   if (before === undefined) return byAdmin('Created', 'The admin created the tenant.')
-  const state = stateChange(before, after) ?? entitlementChange(before, after)
-  if (state !== undefined) return state
-  if (before.retryRequestedAt !== after.retryRequestedAt)
-    return byAdmin('RetryRequested', 'The admin asked to try again at once.')
-  return specChange(before, after)
+  return (
+    stateChange(before, after) ??
+    parkedChange(before, after) ??
+    entitlementChange(before, after) ??
+    askedOnce(before, after) ??
+    specChange(before, after)
+  )
 }
 
 /** The event of a write; undefined when nothing that people own has changed. */

@@ -6,9 +6,9 @@ import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
 import type { Cloud } from '../../reconciler/ports.ts'
 import type { CertificateState, ObservedMachine } from '../../reconciler/observed.ts'
 import type { FlyClient } from './client.ts'
-import { observedCertificate, observedMachine, observedSnapshot, observedVolume } from './observed.ts'
+import { observedCertificate, observedMachine, observedSnapshot, observedVolume, surveyedMachine } from './observed.ts'
 import { sharedRead } from './shared.ts'
-import type { Machine } from './wire.ts'
+import type { Machine, Volume } from './wire.ts'
 
 export interface CloudOptions {
   readonly client: FlyClient
@@ -49,12 +49,12 @@ async function orExisting(create: Promise<unknown>, refusals: readonly FaultKind
   }
 }
 
-function alive(machines: readonly Machine[]): ObservedMachine[] {
-  return machines.map(observedMachine).filter((machine) => machine !== undefined)
+function alive(machines: readonly Machine[], naming: Naming): ObservedMachine[] {
+  return machines.map((machine) => observedMachine(machine, naming)).filter((machine) => machine !== undefined)
 }
 
-function mustLive(machine: Machine, call: string): ObservedMachine {
-  const observed = observedMachine(machine)
+function mustLive(machine: Machine, call: string, naming: Naming): ObservedMachine {
+  const observed = observedMachine(machine, naming)
   if (observed === undefined) throw new Fault('raced', `Machine ${machine.id} is ${machine.state} already.`, { call })
   return observed
 }
@@ -139,9 +139,34 @@ function power({ client, app }: CloudOptions) {
   } satisfies Partial<Cloud>
 }
 
+/** Everything of this environment in two lists. */
+function fleet({ client, app, naming, clock }: CloudOptions) {
+  const stamp = { [metadataKeys.environment]: naming.environment }
+  const ours = (volumes: readonly Volume[]) =>
+    volumes.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
+  const read = async () => {
+    const at = clock.now()
+    const lists = await Promise.all([client.machineList(app, { metadata: stamp }), client.volumeList(app)])
+    return { at, machines: lists[0], volumes: ours(lists[1]) }
+  }
+  return {
+    fleet: async () => {
+      const reading = await read()
+      return { ...reading, machines: alive(reading.machines, naming) }
+    },
+    survey: async () => {
+      const reading = await read()
+      const machines = reading.machines
+        .map((machine) => surveyedMachine(machine, naming))
+        .filter((machine) => machine !== undefined)
+      return { ...reading, machines }
+    },
+  } satisfies Partial<Cloud>
+}
+
 /** The cloud as the reconciler sees it. */
 export function flyCloud(options: CloudOptions): Cloud {
-  const { client, app, org, naming, clock } = options
+  const { client, app, org, naming } = options
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
   const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
@@ -149,6 +174,7 @@ export function flyCloud(options: CloudOptions): Cloud {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
+    ...fleet(options),
     appExists: async () => {
       appKnown ||= await askForApp()
       return appKnown
@@ -157,21 +183,12 @@ export function flyCloud(options: CloudOptions): Cloud {
       orExisting(client.appCreate({ name: app, org_slug: org }), ['nameTaken'], () => client.appGet(app)),
     machine: async (id) => {
       const found = await orNothing(client.machineGet(app, id))
-      return found === undefined ? undefined : observedMachine(found)
+      return found === undefined ? undefined : observedMachine(found, naming)
     },
     machinesOf: async (uid) =>
-      alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } })),
-    fleet: async () => {
-      const at = clock.now()
-      const [machines, listed] = await Promise.all([
-        client.machineList(app, { metadata: stamp }),
-        client.volumeList(app),
-      ])
-      const ours = listed.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
-      return { at, machines: alive(machines), volumes: ours }
-    },
+      alive(await client.machineList(app, { metadata: { ...stamp, [metadataKeys.uid]: uid } }), naming),
     createMachine: async ({ name, region }, config) =>
-      mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate'),
+      mustLive(await client.machineCreate(app, { name, region, config: config as object }), 'machineCreate', naming),
     updateMachine: async (id, version, wanted, launch) => {
       const { config } = await client.machineGet(app, id)
       // Without the live configuration, what others have set would be lost.
@@ -182,7 +199,7 @@ export function flyCloud(options: CloudOptions): Cloud {
         current_version: version,
         ...(launch ? {} : { skip_launch: true }),
       }
-      return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate')
+      return mustLive(await client.machineUpdate(app, id, request), 'machineUpdate', naming)
     },
     stampMachine: (id, version, values) => client.machineMetadataPatch(app, id, { values, version }),
   }

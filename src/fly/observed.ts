@@ -1,13 +1,14 @@
 // From Fly's words to ours: what a machine or a volume on the wire means to the controller. Pure.
 import { STATE_FOLDER } from '../../boot/config.ts'
 import { contentHash } from '../../boot/machine.ts'
-import { metadataKeys } from '../../specs/names.ts'
+import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
 import {
   machineState,
   type CertificateState,
   type ObservedMachine,
   type ObservedSnapshot,
   type ObservedVolume,
+  type SurveyedMachine,
   type VolumeState,
 } from '../../reconciler/observed.ts'
 import type { Certificate, Machine, Snapshot, Volume } from './wire.ts'
@@ -44,14 +45,16 @@ function ourMetadata(metadata: Readonly<Record<string, string>>): Record<string,
 }
 
 /** The machine in our words; undefined when it has ended for good. */
-export function observedMachine(machine: Machine): ObservedMachine | undefined {
+export function observedMachine(machine: Machine, naming: Naming): ObservedMachine | undefined {
   if (endedStates.has(machine.state)) return undefined
   const metadata = (machine.config ?? machine.incomplete_config)?.metadata ?? {}
+  const named = parseName(naming, machine.name)
   return {
     id: machine.id,
     name: machine.name,
-    uid: metadata[metadataKeys.uid] ?? '',
-    incarnation: Number(metadata[metadataKeys.incarnation] ?? 0),
+    // A name cannot change; metadata can be taken away by hand.
+    uid: metadata[metadataKeys.uid] ?? named?.uid ?? '',
+    incarnation: Number(metadata[metadataKeys.incarnation] ?? named?.incarnation ?? 0),
     state: machineState(machine.state),
     version: machine.instance_id ?? '',
     region: machine.region,
@@ -61,7 +64,16 @@ export function observedMachine(machine: Machine): ObservedMachine | undefined {
     mount: machine.config?.mounts?.find(({ path }) => path === STATE_FOLDER)?.volume ?? undefined,
     hostOk: (machine.host_status ?? 'ok') === 'ok',
     createdAt: instant(machine.created_at),
+    updatedAt: instant(machine.updated_at),
   }
+}
+
+/** The same with the gateway configuration that the machine was given, and nothing else of its environment. */
+export function surveyedMachine(machine: Machine, naming: Naming): SurveyedMachine | undefined {
+  const observed = observedMachine(machine, naming)
+  const encoded = machine.config?.env?.['OPENCLAW_CONFIG_B64']
+  const gatewayConfig = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString()
+  return observed === undefined ? undefined : { ...observed, gatewayConfig, image: machine.config?.image ?? undefined }
 }
 
 export function observedVolume(volume: Volume): ObservedVolume {

@@ -32,9 +32,9 @@ interface Use {
   readonly wakeAt?: Instant
 }
 
-function write(collection: Collection<ActivityRecord>, uid: string, { lastUsedAt, wakeAt }: Use) {
+function updateOf(uid: string, { lastUsedAt, wakeAt }: Use) {
   const $set = wakeAt === undefined ? {} : { $set: { wakeAt } }
-  return collection.updateOne({ _id: uid }, { $max: { lastUsedAt }, $inc: { revision: 1 }, ...$set }, { upsert: true })
+  return { filter: { _id: uid }, update: { $max: { lastUsedAt }, $inc: { revision: 1 }, ...$set }, upsert: true }
 }
 
 async function sleep(
@@ -54,10 +54,13 @@ export function activityIn(db: Db): Activity {
   return {
     lastUsedAt: async (uid) => (await collection.findOne({ _id: uid }))?.lastUsedAt,
     used: async (uses) => {
-      await Promise.all([...uses].map(([uid, lastUsedAt]) => write(collection, uid, { lastUsedAt })))
+      if (uses.size === 0) return
+      const writes = [...uses].map(([uid, lastUsedAt]) => ({ updateOne: updateOf(uid, { lastUsedAt }) }))
+      await collection.bulkWrite(writes, { ordered: false })
     },
     wake: async (uid, at) => {
-      await write(collection, uid, { lastUsedAt: at, wakeAt: at })
+      const { filter, update, upsert } = updateOf(uid, { lastUsedAt: at, wakeAt: at })
+      await collection.updateOne(filter, update, { upsert })
     },
     sleep: (uid, at, now) => sleep(collection, uid, at, now),
     watch: (woken) => {

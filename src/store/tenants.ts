@@ -17,6 +17,10 @@ export interface Tenants extends TenantStore {
   add(tenant: Tenant): Promise<'added' | 'taken'>
   /** A page in the order of names, starting after `after`. */
   page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
+  /** Every tenant of a class that is not purged. */
+  ofClass(name: string): Promise<readonly Tenant[]>
+  /** How many there are. */
+  countOfClass(name: string): Promise<number>
   /** A tenant, other than `uid`, that already has one of these domains. */
   withDomain(domains: readonly string[], uid: string): Promise<Tenant | undefined>
   /**
@@ -76,7 +80,7 @@ async function compareAndSet(
 }
 
 /** The answer of a write, or `otherwise` where a unique index refused it. */
-async function unlessTaken<T, U>(write: Promise<T>, otherwise: U): Promise<T | U> {
+export async function unlessTaken<T, U>(write: Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await write
   } catch (error) {
@@ -122,6 +126,8 @@ export function tenantsIn(db: Db): Tenants {
       const records = await collection.find({ purged: false }, { projection: { _id: 1 } }).toArray()
       return records.map(({ _id }) => _id)
     },
+    ofClass: async (name) => (await collection.find({ 'spec.class': name, purged: false }).toArray()).map(fromRecord),
+    countOfClass: (name) => collection.countDocuments({ 'spec.class': name, purged: false }),
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.

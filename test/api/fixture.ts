@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server.ts'
+import { fillBook, seedClasses, type BookStores } from '../../src/class-book.ts'
+import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
+import { classesIn } from '../../src/store/classes.ts'
+import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
+import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
@@ -19,6 +24,7 @@ export interface ApiUnderTest {
   readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
   readonly fleet: FleetStore
+  readonly stores: BookStores
   /** What was logged, as text. */
   readonly logged: string[]
   /** With the admin's token. */
@@ -38,14 +44,20 @@ export async function startTestApi(
   const store = await openStore({ uri: undefined, folder })
   const tenants = tenantsIn(store.db)
   const fleet = fleetIn(store.db)
+  const stores = { classes: classesIn(store.db), rollouts: rolloutsIn(store.db) }
+  await seedClasses(stores.classes, readClasses().values(), realClock)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
+  const book = new ClassBook()
+  await fillBook(book, stores)
   const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,
     tenants,
     fleet,
-    classes: readClasses(),
+    classes: book,
+    classStore: stores.classes,
+    rollouts: stores.rollouts,
     policy: { domain: 'example.com', certificates: 'wildcard' },
     adminToken: token,
     clock: realClock,
@@ -53,6 +65,8 @@ export async function startTestApi(
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
+    adopt: undefined,
+    orphans: orphansIn(store.db),
     events: eventsIn(store.db),
     insight: undefined,
   }
@@ -72,6 +86,7 @@ export async function startTestApi(
     store,
     tenants,
     fleet,
+    stores,
     logged,
     call,
     putJson: (name, document, headers) => put(name, 'application/json', JSON.stringify(document), headers),

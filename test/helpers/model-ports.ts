@@ -142,6 +142,7 @@ function cloudOver(outside: Outside): Cloud {
     },
     requestCertificate: (host) => changed({ kind: 'requestCertificate', host }),
     deleteCertificate: (host) => changed({ kind: 'deleteCertificate', host }),
+    survey: () => Promise.reject(new Error('the model has no configurations')),
     fleet: () =>
       call(outside, 'fleet', () => ({
         at: outside.clock.now(),

@@ -59,6 +59,7 @@ export function modelMachine({
     mount: 'vol_1',
     hostOk: true,
     createdAt: 0,
+    updatedAt: 0,
     ...part,
   }
 }

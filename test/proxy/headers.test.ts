@@ -9,6 +9,7 @@ const ours = {
   'x-forwarded-proto': 'https',
   'x-forwarded-host': 'acme.example',
   'x-request-id': 'id',
+  traceparent: '00-id-id-00',
 }
 
 test('of a request that tells stories, only the facts pass', (t) => {
@@ -32,8 +33,25 @@ test('Connection cannot take the framing or the host away, nor what we say', (t)
 })
 
 test('the rest passes as it is', (t) => {
-  const passed = { authorization: 'Bearer t', cookie: 'a=1', traceparent: '00', tracestate: 'x', origin: 'o', 'x-forward': 'y', via: 'z' } // prettier-ignore
+  const passed = { authorization: 'Bearer t', cookie: 'a=1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'x', origin: 'o', 'x-forward': 'y', via: 'z' } // prettier-ignore
   t.deepEqual(requestHeaders(passed, client, false), { ...ours, ...passed })
+})
+
+test('a trace is passed on as it came; what is none is replaced, with its state', (t) => {
+  const id = '0123456789abcdef'.repeat(2)
+  const facts = { ...client, requestId: id }
+  const begun = `00-${id}-0123456789abcdef-00`
+  t.is(requestHeaders({}, facts, false)['traceparent'], begun)
+  for (const wrong of [
+    '00-aa',
+    `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`,
+    `00-${'a'.repeat(32)}-${'0'.repeat(16)}-01`,
+    `ff-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    `00-${'A'.repeat(32)}-${'b'.repeat(16)}-01`,
+  ]) {
+    const { traceparent, tracestate } = requestHeaders({ traceparent: wrong, tracestate: 'x=1' }, facts, false)
+    t.deepEqual([traceparent, tracestate], [begun, undefined], wrong)
+  }
 })
 
 test('an upgrade says so itself', (t) => {

@@ -42,7 +42,7 @@ test('5 MB go up and down unharmed, with a length and in chunks', async (t) => {
   t.is(sha(Buffer.from((await ask(proxy, acme.host)).body, 'latin1')), sha(payload))
 })
 
-test('requests share a connection, which is proved once; chunked bodies do not cost it', async (t) => {
+test('requests of each lane share a connection, which is proved once; chunked bodies do not cost it', async (t) => {
   const acme = await startTenant(t, 'acme', (request: IncomingMessage, response: ServerResponse) => {
     void hash(request, response)
   })
@@ -52,8 +52,9 @@ test('requests share a connection, which is proved once; chunked bodies do not c
     t.is((await ask(proxy, acme.host)).body, sha(''))
     t.is((await ask(proxy, acme.host, '/', chunked)).body, sha('x'))
   }
-  t.is(acme.reached(), 1)
-  t.is(proxy.stats().dials, 1)
+  t.is(acme.reached(), 2)
+  t.is(proxy.stats().dials, 2)
+  t.is(proxy.stats().fast, 3)
 })
 
 test('server-sent events arrive one by one', async (t) => {
@@ -83,8 +84,10 @@ test('an answer cut in the middle never looks complete', async (t) => {
     setTimeout(() => (request.url === '/fin' ? response.socket?.end() : response.socket?.resetAndDestroy()), 30)
   })
   const { proxy } = await startStage(t, [acme.route()])
-  for (const path of ['/chunked', '/length', '/fin']) {
-    const answer = await open(proxy, acme.host, path)
+  for (const [path, method] of ['/chunked', '/length', '/fin'].flatMap((path) =>
+    ['GET', 'POST'].map((method) => [path, method] as const),
+  )) {
+    const answer = await open(proxy, acme.host, path, { method })
     t.is(answer.statusCode, 200)
     await t.throwsAsync(text(answer), { code: 'ECONNRESET' }, path)
     t.false(answer.complete)
@@ -151,6 +154,7 @@ test('an answer that does not begin is a 504; one that began may be quiet', asyn
   })
   const { proxy } = await startStage(t, [acme.route()], { headTimeoutMs: 150 })
   t.is((await ask(proxy, acme.host, '/never')).status, 504)
+  t.is((await ask(proxy, acme.host, '/never', { method: 'POST' })).status, 504)
   t.is((await ask(proxy, acme.host, '/quiet')).body, 'late')
 })
 

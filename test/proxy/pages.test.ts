@@ -19,6 +19,11 @@ const statuses: Record<Reason, number> = {
   unreachable: 502,
   timeout: 504,
   mismatch: 502,
+  resting: 503,
+  busy: 503,
+  'too-many-requests': 429,
+  crowded: 503,
+  'too-large': 413,
   'bad-request': 400,
   'request-timeout': 408,
   'headers-too-large': 431,
@@ -57,9 +62,11 @@ test('problem details say what RFC 9457 wants', (t) => {
 
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
-    const wanted = { provisioning: '5', asleep: '5', waking: '5', failed: '30' }[reason as string]
+    const soon = { provisioning: '5', asleep: '5', waking: '5', crowded: '5', resting: '5' }
+    const wanted = { ...soon, failed: '30', busy: '1', 'too-many-requests': '1' }[reason as string]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
-    t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), reason === 'provisioning', reason)
+    const comesUp = ['provisioning', 'asleep', 'waking', 'crowded'].includes(reason)
+    t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), comesUp, reason)
   }
   t.true(ask('provisioning', browser).body.includes('<meta http-equiv="refresh" content="5">'))
 })

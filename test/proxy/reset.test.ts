@@ -101,6 +101,7 @@ const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
 
 for (const [what, head, begins] of [
   ['request', '', part],
+  ['request in the other lane', 'Content-Length: 0\r\n', part],
   ['WebSocket', upgrade, switched],
 ] as const) {
   test(`a client that resets a ${what} resets the gateway’s connection`, async (t) => {

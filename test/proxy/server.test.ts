@@ -81,6 +81,21 @@ test('the log tells each request once, without queries, tokens in paths, or cook
   t.notRegex(JSON.stringify(lines), /s3cret/)
 })
 
+test('the log can be sampled: failures are always told, and a trace by its id', async (t) => {
+  const acme = await startTenant(t, 'acme', (request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(request.url === '/broken' ? 500 : 200).end()
+  })
+  const { proxy, lines } = await startStage(t, [acme.route()], { logSample: 0 })
+  const headers = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }
+  await ask(proxy, acme.host)
+  await ask(proxy, acme.host, '/broken', { headers })
+  await ask(proxy, 'nobody.localhost')
+  await eventually(t, () => proxy.stats().inFlight === 0, 'all are over')
+  const told = lines.filter(({ message }) => message === 'request').map(({ fields }) => fields)
+  t.is(told.length, 1)
+  t.like(told[0], { path: '/broken', status: 500, trace: '0af7651916cd43dd8448eb211c80319c' })
+})
+
 test('behind Fly the client is who Fly says; a loopback client can have another name', async (t) => {
   const seen: (string | string[] | undefined)[] = []
   const acme = await startTenant(t, 'acme', (request: IncomingMessage, response: ServerResponse) => {

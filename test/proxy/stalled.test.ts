@@ -77,7 +77,7 @@ test('a client that reads slowly, and one that has nothing to read, are kept', a
 test('a gateway that stops reading an upload is cut', async (t) => {
   const clock = new VirtualClock()
   const acme = await startTenant(t, 'acme', (request: IncomingMessage) => void request.pause())
-  const { proxy } = await startStage(t, [acme.route()], { clock })
+  const { proxy } = await startStage(t, [acme.route()], { clock, headTimeoutMs: 86_400_000 })
   const { socket } = connect(
     t,
     proxy.port,

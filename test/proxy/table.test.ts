@@ -17,6 +17,7 @@ function watched(...tenants: TenantRoute[]) {
     opened: ({ uid, machine }) => events.push(`opened ${uid} ${machine}`),
     retired: ({ uid, machine }) => events.push(`retired ${uid} ${machine}`),
     contested: (host, holder, claimant) => events.push(`${claimant} wants ${holder}'s ${host}`),
+    changed: () => undefined,
   })
   table.reset(tenants)
   return { table, events, uidAt: (host: string) => table.lookup(host)?.tenant.uid }
@@ -70,6 +71,14 @@ test('a dropped tenant does not come back by a late put, only by a reset', (t) =
   table.put(tenant('a', { revision: 9 }))
   t.is(uidAt('a.localhost'), undefined)
   table.reset([tenant('a', { revision: 9 })])
+  t.is(uidAt('a.localhost'), 'a')
+})
+
+test('a tenant that a rebuilt database has again comes back, whatever its revision', (t) => {
+  const { table, uidAt } = watched(tenant('a', { revision: 9 }))
+  table.drop('a')
+  table.revive('a')
+  table.put(tenant('a', { revision: 1 }))
   t.is(uidAt('a.localhost'), 'a')
 })
 

@@ -66,7 +66,7 @@ test('the tenant sees who asks as it does for requests, and what a client made u
     'x-forwarded-for': '6.6.6.6',
     forwarded: 'for=6.6.6.6',
     'fly-client-ip': '6.6.6.6',
-    traceparent: '00-aa',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   }
   const socket = await opened(proxy, acme.host, made)
   const headers = acme.requests[0]?.headers
@@ -74,7 +74,7 @@ test('the tenant sees who asks as it does for requests, and what a client made u
   t.is(headers?.['x-forwarded-host'], acme.host)
   t.is(headers?.forwarded, undefined)
   t.is(headers?.['fly-client-ip'], undefined)
-  t.is(headers?.traceparent, '00-aa')
+  t.is(headers?.traceparent, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
   t.is(acme.requests[0]?.url, '/live?token=secret')
   socket.terminate()
 })
@@ -213,12 +213,44 @@ test('an upgrade to something else is an ordinary request; one with a body is re
   t.is(acme.peers.length, 0)
 })
 
-test('closing the proxy ends open sockets at once', async (t) => {
+test('closing the proxy tells open sockets (1001), both ends, and is over when they have gone', async (t) => {
   const acme = await echoing(t)
   const { proxy } = await startStage(t, [acme.route()], { graceMs: 10_000 })
   const client = await opened(proxy, acme.host)
-  const closed = once(client, 'close')
+  const peer = acme.peers[0]
+  const told = [once(client, 'close'), once(peer ?? client, 'close')]
+  const since = Date.now()
   await proxy.close()
-  await closed
+  for (const close of told) t.is(((await close) as [number])[0], 1001)
+  t.true(Date.now() - since < 9_000, 'it does not wait for the end of the grace')
   await eventually(t, () => acme.sockets.size === 0, 'the tenant’s side is closed too')
+})
+
+test('a message on its way when the proxy closes arrives whole, and the goodbye comes after it', async (t) => {
+  const acme = await startTenant(t, 'acme', () => undefined)
+  acme.gateway.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    // The first half of a message of ten bytes now, the rest later.
+    socket.write(Buffer.concat([Buffer.from([0x81, 10]), Buffer.from('first')]))
+    setTimeout(() => socket.write('-half'), 150)
+  })
+  const { proxy } = await startStage(t, [acme.route()], { graceMs: 400 })
+  const client = net.connect({ host: '127.0.0.1', port: proxy.port })
+  const heard: Buffer[] = []
+  client.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => undefined)
+  client.write(`GET / HTTP/1.1\r\nHost: ${acme.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  await eventually(t, () => Buffer.concat(heard).includes('first'), 'half a message is here')
+  await proxy.close()
+  const text = Buffer.concat(heard).toString('latin1')
+  t.true(text.endsWith('\x81\x0afirst-half\x88\x02\x03\xe9'), JSON.stringify(text.slice(-30)))
+})
+
+test('a socket that does not say goodbye is cut at the end of the grace', async (t) => {
+  const acme = await echoing(t)
+  const { proxy } = await startStage(t, [acme.route()], { graceMs: 150 })
+  const client = await opened(proxy, acme.host)
+  client.pause()
+  await proxy.close()
+  await eventually(t, () => proxy.stats().openUpgrades === 0, 'it is cut')
+  client.terminate()
 })

@@ -193,7 +193,7 @@ test('a fault is said in a condition with the time of the next try, keeps the ro
   await converge(outside)
   const { route } = outside.tenant.status
   outside.trip = (call) => {
-    if (!call.startsWith('store')) throw new Fault('unavailable', 'Fly could not be reached.', { call })
+    if (!/^(store|activity)/.test(call)) throw new Fault('unavailable', 'Fly could not be reached.', { call })
   }
   for (let pass = 0; pass < 5; pass += 1) {
     const back = await reconcile(portsOver(outside), uid)
@@ -216,7 +216,7 @@ test('a road that is not wanted any more is closed although Fly cannot be asked,
   const outside = await upTo('provision')
   await converge(outside)
   outside.trip = (call) => {
-    if (!call.startsWith('store')) throw new Fault('unavailable', 'Fly could not be reached.', { call })
+    if (!/^(store|activity)/.test(call)) throw new Fault('unavailable', 'Fly could not be reached.', { call })
   }
   want(outside, { entitlement: { state: 'suspended' } })
   await reconcile(portsOver(outside), uid)

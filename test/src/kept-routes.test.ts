@@ -51,7 +51,7 @@ function stage(t: ExecutionContext) {
   const log = { info: say, warn: say, error: say }
   /** Follows a source into a table of its own, as a started proxy does. */
   const follow = (source: RouteSource) => {
-    const table = new RouteTable({ opened: () => {}, retired: () => {}, contested: () => {} })
+    const table = new RouteTable({ opened: () => {}, retired: () => {}, contested: () => {}, changed: () => {} })
     const where = (name: string) => table.lookup(`${name}.localhost`)?.tenant.route
     return { table, where, following: source.follow(table) }
   }
@@ -172,6 +172,11 @@ test('the file alone: its changes are followed, and without one the start says w
   await followed.close()
   t.is(clock.pending, 0)
   const empty = stage(t)
-  const nowhere: RouteSink = { reset: () => t.fail(), put: () => t.fail(), drop: () => t.fail() }
+  const nowhere: RouteSink = {
+    reset: () => t.fail(),
+    put: () => t.fail(),
+    drop: () => t.fail(),
+    revive: () => t.fail(),
+  }
   await t.throwsAsync(routesInFile(empty.options).follow(nowhere), { message: /Set MONGODB_URI, or start/ })
 })

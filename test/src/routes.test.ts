@@ -32,6 +32,7 @@ function tableOf() {
     reset: () => {},
     put: (route) => table.set(route.uid, route),
     drop: (uid) => table.delete(uid),
+    revive: () => {},
   }
   return { table, sink }
 }

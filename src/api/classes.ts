@@ -1,0 +1,130 @@
+// The routes of classes: read, replace, remove. A new image of a class becomes a rollout, in the same write.
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { changedClass, newClass } from '../../reconciler/rollout/class-change.ts'
+import { begun } from '../../reconciler/rollout/transitions.ts'
+import { classDocument, type ClassDocument, type StoredClass } from '../../specs/class.ts'
+import { hasDigest } from '../../specs/fields.ts'
+import { newUid } from '../../specs/names.ts'
+import { readDocument } from './body.ts'
+import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
+import { Problem, refused } from './problem.ts'
+import { noQuery } from './query.ts'
+import { checkName } from './rules.ts'
+import type { ApiOptions } from './server.ts'
+import { settled, type Preconditions } from './writes.ts'
+
+const iso = (instant: number) => new Date(instant).toISOString()
+
+/** A class as the API shows it: `spec` is what is wanted, `status` how far its image has come. */
+export function classView({ kind, name, spec, stable, rollout, ...rest }: StoredClass): object {
+  const { generation, revision, createdAt } = rest
+  const status = { image: stable, ...(rollout === undefined ? {} : { rollout: rollout.id }) }
+  return { kind, name, spec, status, generation, revision, createdAt: iso(createdAt) }
+}
+
+function unknownClass(name: string): Problem {
+  return new Problem(404, 'not-found', `There is no class named ${name}.`)
+}
+
+/** An image that comes over REST names its content, unless it is what the tenants have had all along. */
+function checkImage(spec: ClassDocument['spec'], before: StoredClass | undefined): void {
+  const { image } = spec
+  if (hasDigest(image) || image === before?.spec.image || image === before?.stable) return
+  const detail =
+    'must carry a digest (@sha256: and 64 hex digits): a tag can be moved to another image, and then the tenants of one class run different ones and none can be rolled back'
+  throw refused([{ code: 'invalid', path: 'spec.image', detail }])
+}
+
+const uidFrom = ({ clock }: ApiOptions) => newUid((length) => clock.bytes(length))
+
+interface Written {
+  readonly found: StoredClass
+  readonly created: boolean
+}
+
+async function replaced(
+  options: ApiOptions,
+  before: StoredClass,
+  document: ClassDocument,
+): Promise<StoredClass | undefined> {
+  const { classStore, rollouts, classes, clock } = options
+  const rollout = before.rollout && (await rollouts.read(before.rollout.id))
+  const id = `${before.name}-${uidFrom(options)}`
+  const next = changedClass(before, { spec: document.spec, rollout, id, now: clock.now() })
+  if (next === before) return before
+  const saved = await classStore.save(next)
+  if (saved === undefined) return undefined
+  classes.takeClass(saved)
+  // The class says it all already; a crash before this write leaves it to the reconciler's next look.
+  const first = saved.rollout?.id === id ? begun(saved) : undefined
+  if (first !== undefined) classes.takeRollout(await rollouts.begin(first))
+  return saved
+}
+
+/** One try; undefined when somebody else wrote first. */
+async function tryPut(options: ApiOptions, document: ClassDocument, when: Preconditions): Promise<Written | undefined> {
+  const { classStore, classes, clock } = options
+  const before = await classStore.read(document.name)
+  checkPreconditions(when, before, 'class')
+  checkImage(document.spec, before)
+  if (before !== undefined) {
+    const found = await replaced(options, before, document)
+    return found && { found, created: false }
+  }
+  const found = newClass(document, uidFrom(options), clock.now())
+  if (!(await classStore.add(found))) return undefined
+  classes.takeClass(found)
+  return { found, created: true }
+}
+
+async function tryRemove(options: ApiOptions, name: string, when: Preconditions): Promise<true | undefined> {
+  const { classStore, classes, tenants } = options
+  const before = await classStore.read(name)
+  if (before === undefined) throw unknownClass(name)
+  checkPreconditions(when, before, 'class')
+  const users = await tenants.countOfClass(name)
+  if (users > 0)
+    throw new Problem(409, 'in-use', `${users} tenants are of the class ${name}: give them another class first.`, {
+      extra: { tenants: users },
+    })
+  if (!(await classStore.remove(before))) return undefined
+  classes.dropClass(name)
+  return true
+}
+
+function answer(context: Context, found: StoredClass, status = 200): void {
+  context.status = status
+  context.set('ETag', etagOf(found))
+  context.body = classView(found)
+}
+
+/** The routes under /v1/classes. */
+export function classRouter(options: ApiOptions): Router {
+  const { classStore } = options
+  const router = new Router({ prefix: '/v1/classes', sensitive: true })
+  const nameOf = (context: { readonly params: Record<string, string | undefined> }) => context.params['name'] ?? ''
+  router.get('/', async (context) => {
+    context.body = { items: (await classStore.all()).map(classView) }
+  })
+  router.get('/:name', async (context) => {
+    const found = await classStore.read(nameOf(context))
+    if (found === undefined) throw unknownClass(nameOf(context))
+    answer(context, found)
+    if (notModified(context.get('if-none-match'), found)) context.status = 304
+  })
+  router.put('/:name', async (context) => {
+    noQuery(context)
+    const document = await readDocument(context, classDocument)
+    checkName(nameOf(context), document.name)
+    const { found, created } = await settled(() => tryPut(options, document, preconditions(context)), 'class')
+    if (created) context.set('Location', `/v1/classes/${found.name}`)
+    answer(context, found, created ? 201 : 200)
+  })
+  router.delete('/:name', async (context) => {
+    noQuery(context)
+    await settled(() => tryRemove(options, nameOf(context), preconditions(context)), 'class')
+    context.status = 204
+  })
+  return router
+}
