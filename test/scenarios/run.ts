@@ -42,7 +42,7 @@ function untilOf(course: Course, { until, limit }: Phase, from: { lines: number;
   const { stage, cast } = course
   const duration = readDuration(until)
   if (duration !== undefined) return { done: () => false, limitMs: duration, must: false }
-  if (until === 'rests') return { done: () => allRest(stage, cast, from.looks), limitMs: limit, must: true }
+  if (until === 'rests') return { done: allRest(stage, cast, from.looks), limitMs: limit, must: true }
   const isThere = () =>
     traceOf(stage.recorder.lines, from.lines, cast.uids.size).some((line) => line.replace(/ ×\d+$/, '') === until)
   return { done: isThere, limitMs: limit, must: true }

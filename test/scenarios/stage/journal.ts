@@ -14,6 +14,8 @@ export interface Recorder extends Journal {
   readonly defects: readonly unknown[]
   /** How often Fly was asked about each tenant, answered or not, by uid. */
   readonly looks: ReadonlyMap<string, number>
+  /** How many looks and steps have ended, of anybody. */
+  readonly ended: number
   /** Guards that tell the recorder of each look, which the journal has no entry for. */
   over(guards: Guards): Guards
 }
@@ -38,11 +40,15 @@ export function recorder(): Recorder {
   const begun: string[] = []
   const defects: unknown[] = []
   const looks = new Map<string, number>()
+  let ended = 0
   return {
     lines,
     begun,
     defects,
     looks,
+    get ended() {
+      return ended
+    },
     note: (entry) => {
       if (entry.kind === 'step') begun.push(`${entry.tenant} ${entry.what}`)
       const text = lineOf(entry)
@@ -57,6 +63,7 @@ export function recorder(): Recorder {
       charge: (tenant, step) => guards.charge(tenant, step),
       release: (tenant) => guards.release(tenant),
       ended: (tenant, step, fault) => {
+        ended += 1
         if (step === undefined) looks.set(tenant.uid, (looks.get(tenant.uid) ?? 0) + 1)
         guards.ended(tenant, step, fault)
       },

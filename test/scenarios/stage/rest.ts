@@ -12,12 +12,21 @@ function atRest({ generation, status }: Tenant): boolean {
   return observedGeneration === generation && !moving && synced?.nextTryAt === undefined
 }
 
-/** Every tenant has been looked at since, and rests. */
-export async function allRest(stage: Stage, { uids }: Cast, since: ReadonlyMap<string, number>): Promise<boolean> {
-  for (const uid of uids.values()) {
-    const tenant = await stage.stores.tenants.get(uid)
-    if (tenant === undefined) continue
-    if ((stage.recorder.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
+/** Asks whether every tenant has been looked at since, and rests. It reads them again only after another look or step. */
+export function allRest(
+  { stores, recorder }: Stage,
+  { uids }: Cast,
+  since: ReadonlyMap<string, number>,
+): () => Promise<boolean> {
+  let asked = -1
+  return async () => {
+    if (asked === recorder.ended) return false
+    asked = recorder.ended
+    for (const uid of uids.values()) {
+      const tenant = await stores.tenants.get(uid)
+      if (tenant === undefined) continue
+      if ((recorder.looks.get(uid) ?? 0) <= (since.get(uid) ?? 0) || !atRest(tenant)) return false
+    }
+    return true
   }
-  return true
 }

@@ -54,7 +54,7 @@ async function createAll(stage: Stage, given: Given): Promise<Cast> {
 }
 
 async function mustRest(stage: Stage, cast: Cast): Promise<void> {
-  if (!(await stage.until(() => allRest(stage, cast, new Map()), 3_600_000)))
+  if (!(await stage.until(allRest(stage, cast, new Map()), 3_600_000)))
     throw new Error('the tenants that are given do not come to rest within an hour')
 }
 
