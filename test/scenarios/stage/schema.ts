@@ -126,6 +126,8 @@ export const scenarioFile = z.strictObject({
   why: z.string(),
   /** What of Moorage is known not to be so yet: the scenario is expected to fail. */
   defect: z.string().optional(),
+  /** Why the order of its steps is nobody's promise: then the trace is not compared. */
+  untraced: z.string().optional(),
   /** Rows of the fault table in src/fly/errors.ts, as `rowName` writes them. */
   covers: z.array(z.string()).default([]),
   given: z
