@@ -6,6 +6,9 @@ import { startEmbedded } from '../../src/store/embedded/server.ts'
 import { converged, flyState, put, tenant, visit } from '../helpers/client.ts'
 import { startMoorage, until, withFolder } from '../helpers/processes.ts'
 
+/** Each start takes another port; without this the machine's configuration would differ, and be updated in its sleep. */
+const sameOrigin = { MOORAGE_PUBLIC_ORIGIN: 'http://localhost:7080' }
+
 /** Makes as if nobody had used any tenant for an hour; the process that has the database is stopped. */
 async function letHourPass(folder: string): Promise<void> {
   const server = await startEmbedded({ folder: join(folder, 'db') })
@@ -20,7 +23,7 @@ async function letHourPass(folder: string): Promise<void> {
 
 test('a tenant that nobody used sleeps, and requests wake it', (t) =>
   withFolder(async (folder) => {
-    const first = await startMoorage(folder)
+    const first = await startMoorage(folder, sameOrigin)
     try {
       t.is((await put(first, 'sleepy', { state: 'running', idle: { afterMinutes: 1 } })).status, 201)
       await converged(first, 'sleepy')
@@ -30,7 +33,7 @@ test('a tenant that nobody used sleeps, and requests wake it', (t) =>
     }
     await letHourPass(folder)
 
-    const second = await startMoorage(folder)
+    const second = await startMoorage(folder, sameOrigin)
     try {
       const { uid } = await until('sleepy sleeps', 40_000, async () => {
         const answer = await tenant(second, 'sleepy')
