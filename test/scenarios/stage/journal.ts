@@ -71,6 +71,12 @@ export function recorder(): Recorder {
   }
 }
 
+/** How often a failure came hangs on the draws of the backoff: from ten on it is many, and the calls are counted anyway. */
+function timesOf(text: string, times: number): string {
+  if (times === 1) return ''
+  return text.includes('✗') && times >= 10 ? ' ×many' : ` ×${times}`
+}
+
 /** Up to so many tenants are told apart. */
 const mostNamed = 3
 
@@ -86,5 +92,5 @@ export function traceOf(all: readonly TraceLine[], since: number, tenants: numbe
     if (last?.text === line) last.times += 1
     else told.push({ text: line, times: 1 })
   }
-  return told.map(({ text, times }) => (times === 1 ? text : `${text} ×${times}`))
+  return told.map(({ text, times }) => `${text}${timesOf(text, times)}`)
 }
