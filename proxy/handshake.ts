@@ -4,6 +4,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
 
+/** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
+export const keepAliveMs = 30_000
+
 const LINE_BYTES = 512
 const PROOF = /^OK ([0-9a-f]{32}) ([0-9a-f]{32}) ([0-9a-f]{64})$/
 const RETRY = /^RETRY ([0-9a-f]{32})$/
@@ -171,7 +174,13 @@ function prove(socket: net.Socket, dial: Dial, where: string): Promise<string> {
 export async function dialProved(target: DialTarget, key: Uint8Array, options: DialOptions): Promise<ProvedConnection> {
   if (key.length !== 32) throw new TypeError('the bridge key has 32 bytes')
   if (net.isIP(target.address) === 0) throw new TypeError('a machine is dialled by its IP address')
-  const socket = net.connect({ host: target.address, port: target.port, noDelay: true, keepAlive: true })
+  const socket = net.connect({
+    host: target.address,
+    port: target.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
+  })
   try {
     const boot = await prove(socket, { ...target, ...options, key }, `${target.address} port ${target.port}`)
     return { socket, boot }

@@ -12,9 +12,6 @@ import type { BridgeKeys, ProxyLog } from './ports.ts'
 import { reset } from './reset.ts'
 import type { Target } from './target.ts'
 
-/** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
-export const keepAliveMs = 30_000
-
 export interface UpstreamOptions {
   readonly keys: BridgeKeys
   readonly clock: Clock
@@ -40,8 +37,6 @@ export class Upstreams {
   readonly #live = new Map<string, Upstream>()
   /** For requests: connections wait here for the next one. */
   readonly pooled: ProvedAgent
-  /** For upgrades: a connection of their own each, never shared. */
-  readonly single: ProvedAgent
   /** For plain requests. */
   readonly lanes: Lanes
   #dials = 0
@@ -49,10 +44,9 @@ export class Upstreams {
 
   constructor(options: UpstreamOptions) {
     this.#options = options
-    const dial = (name: string) => this.#dial(name)
+    const dial = (name: string) => this.dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
     this.lanes = new Lanes({ clock: options.clock, dial, idleMs: options.idleMs })
-    this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
   }
 
   open(target: Target): void {
@@ -70,10 +64,9 @@ export class Upstreams {
     for (const { target } of [...this.#live.values()]) this.retire(target)
     this.lanes.close()
     this.pooled.destroy()
-    this.single.destroy()
   }
 
-  /** What the proxy library is told to connect to: a name that only `#dial` understands, so that no DNS is ever asked. */
+  /** What the proxy library is told to connect to: a name that only `dial` understands, so that no DNS is ever asked. */
   addressOf(target: Target): { protocol: string; host: string; hostname: string; port: number } {
     return { protocol: 'http:', host: target.key, hostname: target.key, port: 80 }
   }
@@ -93,7 +86,12 @@ export class Upstreams {
     for (const socket of this.#live.get(key)?.sockets ?? []) reset(socket)
   }
 
-  async #dial(name: string): Promise<net.Socket> {
+  /**
+   * Opens a proved connection to what a target's key stands for.
+   *
+   * @throws {DialError} and {Resting}
+   */
+  async dial(name: string): Promise<net.Socket> {
     const upstream = this.#live.get(name)
     if (upstream === undefined) throw new DialError('unreachable', 'the route is closed')
     upstream.breaker.enter()
@@ -101,7 +99,6 @@ export class Upstreams {
     const socket = await this.#connect(upstream)
     // A reset between two requests must not end the process: whoever uses the socket hears of it by 'close'.
     socket.on('error', () => socket.destroy())
-    socket.setKeepAlive(true, keepAliveMs)
     if (this.#live.get(name) !== upstream) {
       socket.destroy()
       throw new DialError('unreachable', 'the route changed while the machine was dialled')
