@@ -76,6 +76,8 @@ function clientFacts(request: IncomingMessage, { edge, loopbackAs }: RoadOptions
   return loopbackAs !== undefined && loopback.test(client.address) ? { ...client, address: loopbackAs } : client
 }
 
+const nothing = () => undefined
+
 /** How many ids one call for random bytes is good for. */
 const idsAtOnce = 256
 const idBytes = 16
@@ -124,7 +126,7 @@ export class Road {
       upstream: undefined,
       lane: undefined,
       reused: false,
-      settle: () => undefined,
+      settle: nothing,
       failure: undefined,
       paged: false,
       status: 0,

@@ -1,11 +1,12 @@
 // The connections to the tenants' machines. Each one is proved to end at the right machine before it carries anything, is
 // known by its target and never by an address alone, and ends with its target.
+import type { KeyObject } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
 import { Breaker } from './breaker.ts'
-import { DialError, dialProved } from './handshake.ts'
+import { DialError, dialKey, dialProved } from './handshake.ts'
 import { Lanes } from './lanes.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
@@ -30,6 +31,8 @@ interface Upstream {
   readonly target: Target
   readonly sockets: Set<net.Socket>
   readonly breaker: Breaker
+  /** Made at the first dial. */
+  key: KeyObject | undefined
 }
 
 export class Upstreams {
@@ -51,7 +54,8 @@ export class Upstreams {
 
   open(target: Target): void {
     const { clock, limits } = this.#options
-    this.#live.set(target.key, { target, sockets: new Set(), breaker: new Breaker({ ...limits, clock }) })
+    const breaker = new Breaker({ ...limits, clock })
+    this.#live.set(target.key, { target, sockets: new Set(), breaker, key: undefined })
   }
 
   /** Ends every connection to a target, those in use too, and opens no more. */
@@ -109,9 +113,10 @@ export class Upstreams {
     return socket
   }
 
-  async #connect({ target, breaker }: Upstream): Promise<net.Socket> {
+  async #connect(upstream: Upstream): Promise<net.Socket> {
+    const { target, breaker } = upstream
     try {
-      const socket = await this.#prove(target)
+      const socket = await this.#prove(upstream)
       breaker.succeeded()
       return socket
     } catch (error) {
@@ -125,10 +130,12 @@ export class Upstreams {
     }
   }
 
-  async #prove(target: Target): Promise<net.Socket> {
+  async #prove(upstream: Upstream): Promise<net.Socket> {
+    const { target } = upstream
     const { keys, clock, dialTimeoutMs: timeoutMs } = this.#options
     try {
-      const proved = await dialProved(target, keys.bridgeKey(target.uid, target.incarnation), { clock, timeoutMs })
+      upstream.key ??= dialKey(keys.bridgeKey(target.uid, target.incarnation))
+      const proved = await dialProved(target, upstream.key, { clock, timeoutMs })
       return proved.socket
     } catch (error) {
       if (error instanceof DialError && error.code === 'mismatch') this.#mismatched(target, error)
