@@ -20,9 +20,12 @@ export interface ControllerOptions {
 /** Who goes first when there is more to do than workers. */
 const priorities = { change: 50, follow: 10, resync: -100 } as const
 
-/** Long delays are spread by a tenth each way, so that a fleet started together does not stay in step. */
+/**
+ * Long delays are spread by a tenth each way, so that a fleet started together does not stay in step; by a minute at most,
+ * because "tomorrow at eight" is a promise.
+ */
 function spread(delayMs: number, random: number): number {
-  return delayMs < 60_000 ? delayMs : delayMs * (0.9 + random / 5)
+  return delayMs < 60_000 ? delayMs : delayMs + (2 * random - 1) * Math.min(delayMs / 10, 60_000)
 }
 
 function fleetLines({ machines }: FleetReading): ReadonlyMap<string, string> {
