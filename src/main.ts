@@ -162,7 +162,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, activity: activityIn(store.db) }, () =>
-        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+        Promise.resolve({
+          tenants,
+          acknowledgedAt: async () => (await fleet.wish()).acknowledgedAt,
+          close: () => Promise.resolve(),
+        }),
       )
     : undefined
   if (proxy !== undefined) stack.add('proxy', () => proxy.close())

@@ -10,6 +10,7 @@ import { ConfigError, type Config } from './config.ts'
 import { keptRoutes, routesInFile, type StoreOfRoutes } from './kept-routes.ts'
 import type { Keys } from './keys.ts'
 import { activityIn } from './store/activity.ts'
+import { fleetIn } from './store/fleet.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn } from './store/tenants.ts'
 import { Uses, type ActivityStore } from './uses.ts'
@@ -92,7 +93,8 @@ function aloneStore({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): 
       await uses.detach()
       await store.close()
     }
-    return { tenants: tenantsIn(store.db), close }
+    const acknowledgedAt = async () => (await fleetIn(store.db).wish()).acknowledgedAt
+    return { tenants: tenantsIn(store.db), acknowledgedAt, close }
   }
   return { routes: keptRoutes({ ...file, connect }), uses }
 }
