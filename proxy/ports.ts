@@ -33,6 +33,8 @@ export interface Activity {
   used(uid: string): void
   /** Somebody asks for the tenant, which sleeps. */
   wake(uid: string): void
+  /** Whether a wish to be woken reaches anybody now; it does where this is not said. */
+  canWake?: () => boolean
   /** Whether a use of the tenant is not written yet. */
   unwritten(uid: string): boolean
 }

@@ -50,6 +50,14 @@ export interface Proxy {
   stats(): ProxyStats
 }
 
+/** Where nobody hears who is used, nobody is woken either. */
+const nobody: Activity = {
+  used: () => undefined,
+  wake: () => undefined,
+  unwritten: () => false,
+  canWake: () => false,
+}
+
 function listening(server: http.Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -80,7 +88,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     idleMs: options.idleMs ?? 30_000,
     stallMs: options.stallMs ?? 120_000,
     limits,
-    activity: options.activity ?? { used: () => undefined, wake: () => undefined, unwritten: () => false },
+    activity: options.activity ?? nobody,
     logSample: options.logSample ?? 1,
     metrics: options.metrics,
   })

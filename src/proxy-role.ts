@@ -81,7 +81,7 @@ function aloneStore({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): 
   if (uri === undefined) {
     log.warn(
       {},
-      'without a database nobody hears who is used here: tenants with an idle policy sleep, and are not woken',
+      'without a database nobody hears who is used here: tenants with an idle policy sleep, and their requests get a 503',
     )
     return { routes: routesInFile(file), uses: undefined }
   }
