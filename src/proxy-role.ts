@@ -29,11 +29,16 @@ export interface ProxyRoleOptions {
 const fileOf = ({ data }: Config) => join(data, 'routes.json')
 
 /** Starts the proxy; its uses are written until it has closed. */
-async function start(options: ProxyRoleOptions, routes: RouteSource, uses: Uses | undefined): Promise<Proxy> {
+async function start(
+  options: ProxyRoleOptions,
+  routes: RouteSource,
+  uses: Uses | undefined,
+  shared: boolean,
+): Promise<Proxy> {
   const { config, keys, log, tuning } = options
   const { proxyPort: port, host, edge } = config
   const activity: { activity?: Activity } = uses === undefined ? {} : { activity: uses }
-  const started = startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
+  const started = startProxy({ port, host, shared, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
   const proxy = await started.catch(async (error: unknown) => {
     await uses?.close()
     throw error
@@ -58,7 +63,7 @@ export function startProxyRole(
   const { config, log, activity } = options
   const uses = new Uses({ clock: realClock, log })
   uses.attach(activity)
-  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }), uses)
+  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }), uses, false)
 }
 
 /** A key made here would open no machine: the tenants' machines have keys derived from the installation's own. */
@@ -115,7 +120,7 @@ export async function runProxyAlone({ config, openKeys, log, tuning, print }: Al
   const { routes, uses } = aloneStore({ config, log })
   if (config.mongoUri !== undefined && !existsSync(fileOf(config)))
     print('\n  There are no routes on disk yet: the proxy waits for the database.\n')
-  const proxy = await start({ config, keys: await openKeys(), log, tuning }, routes, uses)
+  const proxy = await start({ config, keys: await openKeys(), log, tuning }, routes, uses, true)
   const source =
     config.mongoUri === undefined
       ? `${fileOf(config)}, which the process with the embedded database keeps`
