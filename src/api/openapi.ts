@@ -93,19 +93,20 @@ function response({ description, content, headers }: Answered) {
 }
 
 function responses(operation: Operation): ZodOpenApiResponsesObject {
-  const answers = Object.entries(operation.answers).map(([status, answered]) => [status, response(answered)] as const)
-  const problems = problemStatuses(operation).map(
-    (status) => [String(status), { $ref: `#/components/responses/Problem${status}` }] as const,
-  )
-  return Object.fromEntries([...answers, ...problems])
+  const found: Record<`${1 | 2 | 3 | 4 | 5}${string}`, ZodOpenApiResponseObject | { $ref: string }> = {}
+  for (const [status, answered] of Object.entries(operation.answers)) found[status as '200'] = response(answered)
+  for (const status of problemStatuses(operation))
+    found[String(status) as '400'] = { $ref: `#/components/responses/Problem${status}` }
+  return found
 }
 
 function problemResponses(): Record<string, ZodOpenApiResponseObject> {
   const content = { 'application/problem+json': problemShape }
-  const named = Object.entries(meanings).map(([status, description]) => {
-    return [`Problem${status}`, response({ description, content, headers: [] })] as const
-  })
-  return Object.fromEntries(named) as Record<string, ZodOpenApiResponseObject>
+  const named = Object.entries(meanings).map(([status, description]): [string, ZodOpenApiResponseObject] => [
+    `Problem${status}`,
+    response({ description, content, headers: [] }),
+  ])
+  return Object.fromEntries(named)
 }
 
 function parameters({ path, query, conditional }: Operation) {
