@@ -1,6 +1,7 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
 import { classOperations } from './classes.ts'
+import { docsOperations } from './docs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
@@ -13,7 +14,7 @@ import { tenantOperations } from './tenants.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
-  return [
+  const served: readonly Operation[] = [
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
@@ -23,5 +24,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...adoptOperations(options),
     ...orphanOperations(options),
     ...platformOperations(options),
+    ...docsOperations(() => served),
   ]
+  return served
 }

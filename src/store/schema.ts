@@ -1,5 +1,6 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
+import { applyAuditSchema } from './audit.ts'
 import { applyEventSchema } from './events.ts'
 import { applyTokenSchema } from './tokens.ts'
 
@@ -19,4 +20,5 @@ export async function applySchema(db: Db): Promise<void> {
   )
   await applyEventSchema(db)
   await applyTokenSchema(db)
+  await applyAuditSchema(db)
 }

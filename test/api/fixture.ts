@@ -18,6 +18,7 @@ import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
+import { checkDescribed } from '../helpers/described.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
 export interface ApiUnderTest {
@@ -80,8 +81,10 @@ export async function startTestApi(
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const call = (path: string, asked: Asked = {}) =>
-    ask(`${api.url}${path}`, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } })
+  const call = async (path: string, asked: Asked = {}) => {
+    const headers = { authorization: `Bearer ${token}`, ...asked.headers }
+    return checkDescribed(asked.method ?? 'GET', path, await ask(`${api.url}${path}`, { ...asked, headers }))
+  }
   const put = (name: string, type: string, body: string, headers: Record<string, string> = {}) =>
     call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
   return {
