@@ -33,6 +33,7 @@ import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { usageSource } from './usage/source.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
@@ -178,6 +179,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       tenants,
       fleet,
       cloud,
+      usageSource: usageSource(client, config.fly.app, cloud),
       keys,
       classes,
       clock: realClock,
