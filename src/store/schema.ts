@@ -2,6 +2,7 @@
 import type { Db } from 'mongodb'
 import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
+import { applyTokenSchema } from './tokens.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -19,4 +20,5 @@ export async function applySchema(db: Db): Promise<void> {
   )
   await applyEventSchema(db)
   await applyUsageSchema(db)
+  await applyTokenSchema(db)
 }
