@@ -22,6 +22,7 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
+import { moneyIn } from './money.ts'
 import { startOperations } from './ops-server.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
@@ -209,6 +210,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
+        money: moneyIn(store.db),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

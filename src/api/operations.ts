@@ -1,6 +1,7 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
 import { classOperations } from './classes.ts'
+import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
@@ -17,6 +18,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
