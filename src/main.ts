@@ -22,6 +22,7 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
+import { moneyIn } from './money.ts'
 import { startOperations } from './ops-server.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
@@ -35,6 +36,7 @@ import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { usageSource } from './usage/source.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
@@ -185,6 +187,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       tenants,
       fleet,
       cloud,
+      usageSource: usageSource(client, config.fly.app, cloud),
       keys,
       classes,
       clock: realClock,
@@ -211,6 +214,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
+        money: moneyIn(store.db),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

@@ -2,6 +2,7 @@
 import { adoptOperations } from './adopt.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
+import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
@@ -18,6 +19,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),

@@ -7,6 +7,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
+import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
@@ -47,6 +48,7 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
   readonly events: Events
+  readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }

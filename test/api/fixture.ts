@@ -11,6 +11,7 @@ import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
@@ -25,7 +26,7 @@ export interface ApiUnderTest {
   readonly url: string
   readonly operations: readonly Operation[]
   readonly running: RunningApi
-  readonly store: Pick<OpenStore, 'close'>
+  readonly store: Pick<OpenStore, 'close' | 'db'>
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly stores: BookStores
@@ -72,6 +73,7 @@ export async function startTestApi(
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
+    money: moneyIn(store.db),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
