@@ -18,12 +18,17 @@ import { Fault } from '../../specs/faults.ts'
 import { noSpans, type SpanNote, type Spans, type SpanValues } from '../../reconciler/spans.ts'
 import { resourceOf } from './resource.ts'
 
+export interface RequestNote extends SpanNote {
+  /** Names the span by what took the request: names of tenants are no names of spans. */
+  route(method: string, route: string): void
+}
+
 export interface Tracing {
   readonly spans: Spans
   /** A request of the REST API, a part of the caller's trace where it sends one. */
   request<T>(
     request: { readonly method: string; readonly path: string; readonly traceparent: string },
-    work: (note: SpanNote) => Promise<T>,
+    work: (note: RequestNote) => Promise<T>,
   ): Promise<T>
   /** Of what is under way, to be carried on by others; undefined where no trace is. */
   traceparent(): string | undefined
@@ -34,7 +39,7 @@ export interface Tracing {
 /** Traces nothing and costs nothing. */
 export const noTracing: Tracing = {
   spans: noSpans,
-  request: (_request, work) => work({ set: () => {}, failed: () => {} }),
+  request: (_request, work) => work({ set: () => {}, failed: () => {}, route: () => {} }),
   traceparent: () => undefined,
   close: () => Promise.resolve(),
 }
@@ -58,10 +63,14 @@ function written({ traceId, spanId, traceFlags }: SpanContext): string {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
-function noteOf(span: Span): SpanNote {
+function noteOf(span: Span): RequestNote {
   return {
     set: (values) => {
       for (const [key, value] of Object.entries(values)) if (value !== undefined) span.setAttribute(key, value)
+    },
+    route: (method, route) => {
+      span.updateName(`${method} ${route}`)
+      span.setAttribute('http.route', route)
     },
     failed: (reason) => span.setStatus({ code: SpanStatusCode.ERROR, message: reason }),
   }
@@ -92,7 +101,7 @@ class Course {
   /** Runs the work as a span below `parent`. */
   async run<T>(
     { name, kind, values, parent }: { name: string; kind: SpanKind; values: SpanValues; parent: Context },
-    work: (note: SpanNote) => Promise<T>,
+    work: (note: RequestNote) => Promise<T>,
   ): Promise<T> {
     const span = this.#tracer.startSpan(name, { kind }, parent)
     const note = noteOf(span)
