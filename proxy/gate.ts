@@ -235,15 +235,9 @@ export class Gate {
 
   stats(): ProxyStats {
     const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
-    return {
-      tenants: this.table.size,
-      ...this.#tally.now,
-      openUpgrades: this.#clients.size,
-      held: this.#admission.held,
-      upstreamConnections,
-      dials,
-      crossTenantBlocked,
-    }
+    const known = { tenants: this.table.size, doubted: this.table.doubted, held: this.#admission.held }
+    const open = { openUpgrades: this.#clients.size, upstreamConnections }
+    return { ...known, ...open, ...this.#tally.now, dials, crossTenantBlocked }
   }
 
   /** Where the same tenant's route leads now. */

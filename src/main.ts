@@ -165,7 +165,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
-        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+        Promise.resolve({
+          tenants,
+          acknowledgedAt: async () => (await fleet.wish()).acknowledgedAt,
+          close: () => Promise.resolve(),
+        }),
       )
     : undefined
   if (proxy !== undefined) {
