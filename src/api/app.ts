@@ -6,6 +6,7 @@ import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
 import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
+import { watching } from './watch.ts'
 
 /** A client that goes away in the middle of an answer is no error of ours. */
 const clientGone = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'])
@@ -56,6 +57,7 @@ export function apiApp(options: ApiOptions): Koa {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
   const operations = allOperations(options)
+  if (options.watch !== undefined) app.use(watching(options.watch, options.clock))
   app.use(outermost(options))
   const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]
   app.use(bearer(authenticators, openPaths(operations)))

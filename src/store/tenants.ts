@@ -9,7 +9,10 @@ import { watchCollection } from './changes.ts'
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
+export type TenantWish = Pick<
+  Tenant,
+  'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+>
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
@@ -45,6 +48,7 @@ function fromRecord(record: TenantRecord): Tenant {
     retryRequestedAt,
     parked,
     restore,
+    trace,
     status,
     generation,
     revision,
@@ -58,12 +62,13 @@ function fromRecord(record: TenantRecord): Tenant {
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
+    ...(trace === undefined ? {} : { trace }),
   }
 }
 
 interface Write {
   readonly set: MatchKeysAndValues<TenantRecord>
-  readonly unset: readonly 'parked'[]
+  readonly unset: readonly ('parked' | 'trace')[]
   readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
 }
 
@@ -137,10 +142,10 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore, trace }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
-      const unset = parked === undefined ? (['parked'] as const) : []
+      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore, trace }
+      const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
@@ -152,7 +157,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true } as const,
+        $unset: { parked: true, restore: true, retryRequestedAt: true, trace: true } as const,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1
