@@ -82,6 +82,7 @@ class Ride implements Listener {
     this.#keepAlive = head.headers['keep-alive']
     const headers = responseHeaders(head.headers, this.#exchange.id)
     headers.connection = response.shouldKeepAlive && !draining() ? 'keep-alive' : 'close'
+    this.#exchange.answered(head.headers['content-type'])
     response.writeHead(head.statusCode, plainReason(head) || undefined, headers)
     return true
   }

@@ -5,19 +5,21 @@ import { Fault } from '../specs/faults.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
+import type { PassResult } from './meter.ts'
 import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
+import { noSpans, traceOf, type SpanValues } from './spans.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
 import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
-/** When the tenant is to be looked at again; undefined: it does not exist any more. */
-type ComeBack = { readonly at: Instant } | undefined
+/** When the tenant is to be looked at again, and how the pass ended; undefined: it does not exist any more. */
+type ComeBack = { readonly at: Instant; readonly result: Exclude<PassResult, 'panic'> } | undefined
 
 /** The same, with the live machine that the record named before the pass. */
-export type Passed = { readonly at: Instant; readonly machine: string | undefined } | undefined
+export type Passed = (NonNullable<ComeBack> & { readonly machine: string | undefined }) | undefined
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
@@ -69,7 +71,7 @@ async function fail(
   noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs) }
+  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs), result: 'error' }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
@@ -103,19 +105,23 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   // Never call with a lease that has run out: another controller may be acting already.
   if (ports.term(spareMsFor(step)) === undefined) {
     const { pollMs, resyncMs } = ports.settings
-    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs) }
+    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs), result: 'requeue_after' }
   }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
-  const result = await perform(ports, tenant, wish, step)
+  const result = await (ports.spans ?? noSpans).span(`step ${step.kind}`, {}, async (span) => {
+    const outcome = await perform(ports, tenant, wish, step)
+    if (outcome instanceof Fault) span.failed(outcome.rule.reason)
+    return outcome
+  })
   const tookMs = ports.clock.now() - started
   if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
   note('done', step.kind, stepWords[step.kind], { tookMs })
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))
-  return { at: ports.clock.now() }
+  return { at: ports.clock.now(), result: 'requeue' }
 }
 
 function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, { kind: 'act' }>): void {
@@ -153,20 +159,35 @@ async function seek(ports: Ports, tenant: Tenant, wish: Wish): Promise<PlanInput
   }
 }
 
+function decisionValues(decision: Decision): SpanValues {
+  const step = decision.kind === 'act' ? decision.step.kind : undefined
+  const reason = decision.kind === 'wait' || decision.kind === 'stalled' ? decision.reason : undefined
+  return { 'moorage.decision': decision.kind, 'moorage.step': step, 'moorage.reason': reason }
+}
+
 async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   const { guards, clock } = ports
   const wish = await wishNow(ports, tenant)
-  const input = await seek(ports, tenant, wish)
+  const spans = ports.spans ?? noSpans
+  const input = await spans.span('observe', {}, async (span) => {
+    const seen = await seek(ports, tenant, wish)
+    if (seen instanceof Fault) span.failed(seen.rule.reason)
+    return seen
+  })
   if (input instanceof Fault) return failBlind(ports, tenant, wish, input)
-  const decision = plan(input)
-  if (decision.kind === 'act') guards.admit(tenant, decision.step)
-  else guards.waits(tenant, decision)
+  const decision = await spans.span('plan', {}, (span) => {
+    const made = plan(input)
+    if (made.kind === 'act') guards.admit(tenant, made.step)
+    else guards.waits(tenant, made)
+    span.set(decisionValues(made))
+    return Promise.resolve(made)
+  })
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
-  if (written === undefined) return { at: clock.now() }
+  if (written === undefined) return { at: clock.now(), result: 'requeue' }
   if (decision.kind === 'act') return act(ports, written, wish, decision.step)
   if (written !== tenant) noteDecision(ports, tenant, decision)
-  return { at: decision.until }
+  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after' }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */
@@ -175,7 +196,8 @@ export async function reconcile(ports: Ports, uid: string): Promise<Passed> {
   if (tenant === undefined) return undefined
   const { machine } = tenant.status
   try {
-    const back = await pass(ports, tenant)
+    const spans = ports.spans ?? noSpans
+    const back = await spans.pass(tenant, traceOf(tenant, ports.clock.now()), () => pass(ports, tenant))
     return back && { ...back, machine: machine?.state === 'destroyed' ? undefined : machine?.id }
   } finally {
     ports.guards.release(tenant)

@@ -40,6 +40,11 @@ export interface RolloutEvent {
   readonly message: string
 }
 
+export interface Canary {
+  readonly uid: string
+  readonly wave: number
+}
+
 export interface Rollout {
   readonly id: string
   readonly class: string
@@ -48,6 +53,8 @@ export interface Rollout {
   /** The number of the last wave that is open; it and all before it get `to`. */
   readonly wave: number
   readonly waveSince: Instant
+  /** Members that go in an earlier wave than their hash says, because else nobody would go in it. */
+  readonly canaries: readonly Canary[]
   readonly state: RolloutState
   /** What it waits for, or why it ended: a stable word and a sentence. */
   readonly reason: string

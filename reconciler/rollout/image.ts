@@ -17,11 +17,11 @@ export function shareOf(uid: string, rollout: string): number {
 }
 
 /** The number of the wave that a tenant belongs to. */
-export function waveOf({ uid, labels, status }: Tenant, rollout: string): number {
+export function waveOf({ uid, labels, status }: Tenant, { id, canaries }: Pick<Rollout, 'id' | 'canaries'>): number {
   if (status.effective === 'pool-warm') return 0
   if (labels[internalLabel] === 'true') return 1
-  const share = shareOf(uid, rollout)
-  return waves.findIndex((wave) => share < wave.share)
+  const share = shareOf(uid, id)
+  return canaries.find((canary) => canary.uid === uid)?.wave ?? waves.findIndex((wave) => share < wave.share)
 }
 
 /** A tenant with an image of its own takes no part, nor does one that is to go. */
@@ -29,11 +29,12 @@ export function takesPart({ spec }: Tenant): boolean {
   return spec.image === undefined && spec.state !== 'deleted'
 }
 
-function reaches({ id, state, wave }: Rollout, tenant: Tenant): boolean {
+function reaches(rollout: Rollout, tenant: Tenant): boolean {
+  const { state, wave } = rollout
   switch (state) {
     case 'rolling':
     case 'halted':
-      return wave === lastWave || waveOf(tenant, id) <= wave
+      return wave === lastWave || waveOf(tenant, rollout) <= wave
     case 'done':
       return true
     case 'rolled-back':
@@ -56,7 +57,7 @@ export function classSpecOf(entry: ClassEntry, tenant: Tenant): ClassSpec {
 export function sameEffect(a: ClassEntry | undefined, b: ClassEntry | undefined): boolean {
   const effect = ({ class: { spec, stable }, rollout }: ClassEntry) => ({
     spec: { ...spec, image: stable },
-    rollout: rollout && { id: rollout.id, state: rollout.state, wave: rollout.wave },
+    rollout: rollout && { id: rollout.id, state: rollout.state, wave: rollout.wave, canaries: rollout.canaries },
   })
   return isDeepStrictEqual(a && effect(a), b && effect(b))
 }

@@ -135,7 +135,7 @@ export class RolloutKeeper {
     this.#memory.set(rollout.id, memory)
     const tenants = (await store.members(rollout.class)).filter(takesPart)
     return tenants.map((tenant) => {
-      const wave = waveOf(tenant, rollout.id)
+      const wave = waveOf(tenant, rollout)
       if (wave > rollout.wave) return unreached(tenant, wave)
       const member = memberOf({
         ...{ tenant, rollout, wave, now: this.#now(), deferMs: ports.settings.deferMs },

@@ -31,6 +31,8 @@ export interface Member {
   readonly uid: string
   readonly name: string
   readonly wave: number
+  /** When the image can show itself in it: `later` at its next stop, `never` while it is not wanted running. */
+  readonly proves: 'now' | 'later' | 'never'
   readonly standing: Standing
   /** How often in a row its updated machine stopped by itself, where the last time was in this wave. */
   readonly crashes: number
@@ -123,9 +125,15 @@ export function isUpdated({ standing }: Member): boolean {
   }
 }
 
+function proves({ spec, status }: Tenant): Member['proves'] {
+  if (spec.paused || status.effective !== 'running') return 'never'
+  return spec.update === 'immediate' ? 'now' : 'later'
+}
+
 /** A member whose wave is not open. */
-export function unreached({ uid, name }: Tenant, wave: number): Member {
-  return { uid, name, wave, standing: { kind: 'unreached' }, crashes: 0 }
+export function unreached(tenant: Tenant, wave: number): Member {
+  const { uid, name } = tenant
+  return { uid, name, wave, proves: proves(tenant), standing: { kind: 'unreached' }, crashes: 0 }
 }
 
 /** A member that the rollout has reached, judged by its tenant and its machine. */
@@ -133,7 +141,14 @@ export function memberOf(input: MemberInput): Member {
   const { tenant, rollout, wave } = input
   const { crash } = tenant.status
   const crashes = crash !== undefined && crash.at >= rollout.waveSince ? crash.count : 0
-  const member = { uid: tenant.uid, name: tenant.name, wave, standing: standingOf(input), crashes }
+  const member = {
+    uid: tenant.uid,
+    name: tenant.name,
+    wave,
+    proves: proves(tenant),
+    standing: standingOf(input),
+    crashes,
+  }
   return isUpdated(member) ? member : { ...member, crashes: 0 }
 }
 

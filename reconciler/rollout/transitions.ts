@@ -7,7 +7,9 @@ import type { RolloutDecision } from './plan.ts'
 /** A person who pauses and resumes all day does not make the record grow without end. */
 const mostEvents = 50
 
-type Change = Partial<Pick<Rollout, 'wave' | 'waveSince' | 'state' | 'reason' | 'nextAt' | 'hurried' | 'endedAt'>>
+type Change = Partial<
+  Pick<Rollout, 'wave' | 'waveSince' | 'canaries' | 'state' | 'reason' | 'nextAt' | 'hurried' | 'endedAt'>
+>
 
 const waveName = (wave: number) => waves[wave]?.name ?? String(wave)
 
@@ -42,6 +44,7 @@ export function begun({ name, stable, spec, rollout }: StoredClass): Rollout | u
     to: spec.image,
     wave: 0,
     waveSince: startedAt,
+    canaries: [],
     state: 'rolling',
     reason: 'Started',
     message,
@@ -68,15 +71,12 @@ export function decided(before: Rollout, decision: RolloutDecision, at: Instant)
     }
     case 'advance': {
       const wave = before.wave + 1
-      const message = `The wave ${waveName(wave)} is open.`
-      return eventful(before, 'advanced', at, {
-        wave,
-        waveSince: at,
-        hurried: false,
-        nextAt: at,
-        reason: 'Opened',
-        message,
-      })
+      const { canary } = decision
+      const canaries = canary === undefined ? before.canaries : [...before.canaries, { uid: canary.uid, wave }]
+      const first = canary === undefined ? '' : ` Nobody's turn is in it by share, so ${canary.name} goes first.`
+      const message = `The wave ${waveName(wave)} is open.${first}`
+      const opened = { wave, waveSince: at, canaries, hurried: false, nextAt: at }
+      return eventful(before, 'advanced', at, { ...opened, reason: 'Opened', message })
     }
     case 'halt': {
       const message = `In the wave ${waveName(before.wave)}: ${decision.message} ${backTo(before)}`

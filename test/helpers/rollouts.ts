@@ -34,6 +34,7 @@ export function rolloutWith(part: Partial<Rollout> = {}): Rollout {
     to: newImage,
     wave: 2,
     waveSince: 0,
+    canaries: [],
     state: 'rolling',
     reason: 'Opened',
     message: '',
@@ -50,7 +51,7 @@ export function rolloutWith(part: Partial<Rollout> = {}): Rollout {
 export function membersWith(count: number, standing: Standing, part: Partial<Member> = {}): Member[] {
   return Array.from({ length: count }, (_, index) => {
     const uid = `${standing.kind}${part.wave ?? 2}-${part.crashes ?? 0}-${index}`
-    return { uid, name: uid, wave: 2, crashes: 0, ...part, standing }
+    return { uid, name: uid, wave: 2, proves: 'later', crashes: 0, ...part, standing }
   })
 }
 

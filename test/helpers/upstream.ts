@@ -187,7 +187,7 @@ export interface RawReply {
  * Writes bytes as they are, and gives back everything that came until the connection ended, `ms` of silence passed, or what
  * came is `enough`.
  */
-export function raw(proxy: Proxy, bytes: string | Buffer, ms = 400, enough?: RegExp): Promise<RawReply> {
+export function raw(proxy: Proxy, bytes: string | Buffer, ms = 15_000, enough?: RegExp): Promise<RawReply> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     const socket = net.connect({ host: '127.0.0.1', port: proxy.port })

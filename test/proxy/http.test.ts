@@ -150,9 +150,9 @@ test('an answer that does not begin is a 504; one that began may be quiet', asyn
   const acme = await startTenant(t, 'acme', (request: IncomingMessage, response: ServerResponse) => {
     if (request.url === '/never') return
     response.flushHeaders()
-    setTimeout(() => response.end('late'), 500)
+    setTimeout(() => response.end('late'), 4_000)
   })
-  const { proxy } = await startStage(t, [acme.route()], { headTimeoutMs: 150 })
+  const { proxy } = await startStage(t, [acme.route()], { headTimeoutMs: 2_000 })
   t.is((await ask(proxy, acme.host, '/never')).status, 504)
   t.is((await ask(proxy, acme.host, '/never', { method: 'POST' })).status, 504)
   t.is((await ask(proxy, acme.host, '/quiet')).body, 'late')
@@ -162,7 +162,7 @@ test('an upload may be slow', async (t) => {
   const acme = await startTenant(t, 'acme', (request: IncomingMessage, response: ServerResponse) => {
     void hash(request, response)
   })
-  const { proxy } = await startStage(t, [acme.route()], { headTimeoutMs: 150 })
+  const { proxy } = await startStage(t, [acme.route()], { headTimeoutMs: 2_000 })
   const to = { host: '127.0.0.1', port: proxy.port, headers: { host: acme.host }, method: 'POST', agent: false }
   const request = http.request(to)
   const answered = once(request, 'response') as Promise<[IncomingMessage]>

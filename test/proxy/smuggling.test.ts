@@ -68,7 +68,7 @@ test('what can be read in two ways is refused, and no tenant sees any of it', as
   const { proxy, acme, globex } = await stage(t)
   await Promise.all(
     Object.entries(refused).map(async ([what, bytes]) => {
-      const reply = await raw(proxy, Buffer.from(bytes, 'utf8'), 2_000)
+      const reply = await raw(proxy, Buffer.from(bytes, 'utf8'))
       t.is(status(reply.text), 400, what)
       t.is(reply.text.match(/HTTP\/1\.1 /g)?.length, 1, `${what}: one answer`)
       t.not(reply.end, 'open', `${what}: the connection ends`)
@@ -86,18 +86,18 @@ test('a body stays a body, whatever the method says', async (t) => {
   const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
   for (const method of ['DELETE', 'OPTIONS', 'GET', 'HEAD', 'PATCH', 'POST', 'TRACE', 'SEARCH']) {
     const head = `${method} /outer HTTP/1.1\r\nHost: acme.localhost\r\n`
-    await raw(proxy, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`, 2_000, answered)
-    await raw(proxy, `${head}Content-Length: ${inner.length}\r\n\r\n${inner}`, 2_000, answered)
+    await raw(proxy, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`, 15_000, answered)
+    await raw(proxy, `${head}Content-Length: ${inner.length}\r\n\r\n${inner}`, 15_000, answered)
     await raw(
       proxy,
       `${head}Connection: close, Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
-      2_000,
+      15_000,
       answered,
     )
     await raw(
       proxy,
       `${head}Connection: close, Content-Length\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
-      2_000,
+      15_000,
       answered,
     )
     await ask(proxy, acme.host, '/after')
@@ -110,7 +110,7 @@ test('a body stays a body, whatever the method says', async (t) => {
 test('two requests in one write are two requests, each to its own tenant', async (t) => {
   const { proxy, acme, globex } = await stage(t)
   const first = 'POST /one HTTP/1.1\r\nHost: acme.localhost\r\nContent-Length: 2\r\n\r\nhi'
-  const reply = await raw(proxy, `${first}GET /two HTTP/1.1\r\nHost: globex.localhost\r\n\r\n`, 5_000, /globex$/)
+  const reply = await raw(proxy, `${first}GET /two HTTP/1.1\r\nHost: globex.localhost\r\n\r\n`, 15_000, /globex$/)
   t.regex(reply.text, /acme[^]*HTTP\/1\.1 200[^]*globex$/)
   t.deepEqual(acme.seen, ['POST /one hi'])
   t.deepEqual(globex.seen, ['GET /two'])
@@ -118,10 +118,15 @@ test('two requests in one write are two requests, each to its own tenant', async
 
 test('garbage after a request does not disturb its answer, nor get one in its place', async (t) => {
   const { proxy } = await stage(t)
-  const reply = await raw(proxy, 'GET / HTTP/1.1\r\nHost: acme.localhost\r\n\r\n\x00\x01garbage\r\n\r\n')
+  const reply = await raw(
+    proxy,
+    'GET / HTTP/1.1\r\nHost: acme.localhost\r\n\r\n\x00\x01garbage\r\n\r\n',
+    15_000,
+    /acme$/,
+  )
   t.notRegex(reply.text, /HTTP\/1\.1 400/)
   const body = 'POST / HTTP/1.1\r\nHost: acme.localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
-  t.is(status((await raw(proxy, body, 5_000)).text), 400, 'but garbage inside a body is that request’s own')
+  t.is(status((await raw(proxy, body)).text), 400, 'but garbage inside a body is that request’s own')
 })
 
 test('an absolute form for the same host is a path', async (t) => {
@@ -133,7 +138,7 @@ test('an absolute form for the same host is a path', async (t) => {
   ])
     // prettier-ignore
     if (target !== undefined && path !== undefined) {
-      await raw(proxy, `GET ${target} HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n`, 5_000)
+      await raw(proxy, `GET ${target} HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n`)
       t.is(acme.seen.pop(), `GET ${path}`)
     }
 })
@@ -146,7 +151,7 @@ test('what a client says about itself is replaced by what we know', async (t) =>
   await raw(
     proxy,
     `GET / HTTP/1.1\r\nHost: ACME.localhost.:7080\r\n${[...made, ...hops, ...kept].join('\r\n')}\r\n\r\n`,
-    5_000,
+    15_000,
     answered,
   )
   const headers = acme.heads[0]?.headers ?? {}
@@ -198,12 +203,12 @@ test('what an answer says hop by hop, or to Fly, ends here', async (t) => {
 test('a client that wants its connection closed gets that, and the tenant’s connection stays', async (t) => {
   const { proxy, acme } = await stage(t)
   for (let count = 0; count < 2; count += 1) {
-    const reply = await raw(proxy, 'GET / HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n', 2_000)
+    const reply = await raw(proxy, 'GET / HTTP/1.1\r\nHost: acme.localhost\r\nConnection: close\r\n\r\n')
     t.is(reply.end, 'closed')
     t.regex(reply.text, /connection: close/i)
   }
   t.is(acme.reached(), 1)
-  const old = await raw(proxy, 'GET / HTTP/1.0\r\nHost: acme.localhost\r\nConnection: keep-alive\r\n\r\n', 2_000)
+  const old = await raw(proxy, 'GET / HTTP/1.0\r\nHost: acme.localhost\r\nConnection: keep-alive\r\n\r\n')
   t.is(old.end, 'closed')
   t.regex(old.text, /\r\n\r\nacme$/)
 })
@@ -217,8 +222,11 @@ test('a client asks before it sends a body: a tenant that is there gets it, a cl
   })
   const { proxy } = await startStage(t, [acme.route(), closed])
   const head = (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`
-  t.regex((await raw(proxy, `${head(acme.host)}hi`)).text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/)
-  const no = await raw(proxy, head('closed.localhost'), 2_000)
+  t.regex(
+    (await raw(proxy, `${head(acme.host)}hi`, 15_000, /acme$/)).text,
+    /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/,
+  )
+  const no = await raw(proxy, head('closed.localhost'))
   t.regex(no.text, /^HTTP\/1\.1 402 /)
   t.is(no.end, 'closed')
   t.deepEqual(acme.seen, ['POST / hi'])

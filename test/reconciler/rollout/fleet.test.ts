@@ -134,7 +134,7 @@ test('a good image goes through the waves in order, the resting first, and reach
   await pass(fleet)
   t.deepEqual(model.updates, [], 'a settled fleet is left alone')
   await want(fleet, newImage, 'r-good')
-  const waveBy = new Map(membersOf(fleet).map((tenant) => [tenant.uid, waveOf(tenant, 'r-good')]))
+  const waveBy = new Map(membersOf(fleet).map((tenant) => [tenant.uid, waveOf(tenant, { id: 'r-good', canaries: [] })]))
   await passUntil(fleet, 120 * minuteMs, async () => {
     const rollout = await newest(fleet)
     const ahead = imagesOf(fleet).filter(
@@ -192,7 +192,7 @@ test('a bad image halts in the first wave that runs it, and the rest of the flee
   const { model } = fleet
   model.badImages.add(newImage)
   const goesFirst = (id: string) =>
-    membersOf(fleet).some((tenant) => tenant.spec.update === 'immediate' && waveOf(tenant, id) === 2)
+    membersOf(fleet).some((tenant) => tenant.spec.update === 'immediate' && waveOf(tenant, { id, canaries: [] }) === 2)
   const id = Array.from({ length: 100 }, (_, index) => `r-bad-${index}`).find(goesFirst) ?? ''
   await want(fleet, newImage, id)
   await passUntil(fleet, 60 * minuteMs, stateIs(fleet, 'rolled-back'))
@@ -207,7 +207,7 @@ test('a bad image halts in the first wave that runs it, and the rest of the flee
   t.true(rollout?.message.endsWith(`Every tenant of the class gets ${oldImage} again.`))
   const halted = model.clock.now()
   await passUntil(fleet, 10 * minuteMs, () => imagesOf(fleet).every(({ image }) => image !== newImage))
-  const first = membersOf(fleet).filter((tenant) => waveOf(tenant, id) <= wave)
+  const first = membersOf(fleet).filter((tenant) => waveOf(tenant, { id, canaries: [] }) <= wave)
   const touched = new Set(model.updates.map(({ uid }) => uid))
   t.true(touched.size > 0 && [...touched].every((uid) => first.some((tenant) => tenant.uid === uid)))
   t.log(
@@ -219,6 +219,23 @@ test('a bad image halts in the first wave that runs it, and the rest of the flee
   t.is(model.updates.length, before)
   for (const { uid } of first.filter((tenant) => tenant.spec.state === 'running'))
     t.is(findCondition((await fleet.stores.tenants.get(uid))?.status.conditions ?? [], 'Ready')?.status, 'True')
+  t.deepEqual(model.defects, [])
+})
+
+test('in a fleet of six a bad image meets one tenant, not six', async (t) => {
+  const fleet = await openFleet(t, { size: 6, internal: 0, scale: 0.1 })
+  const { model } = fleet
+  model.badImages.add(newImage)
+  // None of them is in the shares before the last.
+  const isLate = (id: string) => membersOf(fleet).every((tenant) => waveOf(tenant, { id, canaries: [] }) === lastWave)
+  const id = Array.from({ length: 1_000 }, (_, index) => `r-few-${index}`).find(isLate) ?? ''
+  await want(fleet, newImage, id)
+  await passUntil(fleet, 60 * minuteMs, stateIs(fleet, 'rolled-back'))
+  const rollout = await newest(fleet)
+  t.is(rollout?.wave, 2)
+  t.is(rollout?.canaries.length, 1)
+  t.is(new Set(model.updates.map(({ uid }) => uid)).size, 1)
+  await passUntil(fleet, 10 * minuteMs, () => imagesOf(fleet).every(({ image }) => image !== newImage))
   t.deepEqual(model.defects, [])
 })
 

@@ -38,7 +38,7 @@ test('shares are even: of 20,000 tenants each wave gets its part, and each rollo
   const uids = Array.from({ length: 20_000 }, (_, index) => `tenant${index}`)
   const counts = waves.map(() => 0)
   for (const uid of uids) {
-    const at = waveOf(tenantWith({}, { uid }), 'r1')
+    const at = waveOf(tenantWith({}, { uid }), { id: 'r1', canaries: [] })
     counts[at] = (counts[at] ?? 0) + 1
   }
   for (const [index, expected] of [0, 0, 200, 800, 4_000, 15_000].entries())
@@ -49,9 +49,10 @@ test('shares are even: of 20,000 tenants each wave gets its part, and each rollo
 
 test('the pool goes first, our own next', (t) => {
   const pool = tenantWith({}, { status: { ...freshStatus, effective: 'pool-warm' } })
-  t.is(waveOf(pool, 'r1'), 0)
-  t.is(waveOf(tenantWith({}, { labels: { [internalLabel]: 'true' } }), 'r1'), 1)
-  t.true(waveOf(tenantWith({}, { labels: { [internalLabel]: 'false' } }), 'r1') > 1)
+  t.is(waveOf(tenantWith({}, { uid: 'a' }), { id: 'r1', canaries: [{ uid: 'a', wave: 3 }] }), 3)
+  t.is(waveOf(pool, { id: 'r1', canaries: [] }), 0)
+  t.is(waveOf(tenantWith({}, { labels: { [internalLabel]: 'true' } }), { id: 'r1', canaries: [] }), 1)
+  t.true(waveOf(tenantWith({}, { labels: { [internalLabel]: 'false' } }), { id: 'r1', canaries: [] }) > 1)
 })
 
 test('who has the new image keeps it as waves open, and in the end all have it', (t) => {

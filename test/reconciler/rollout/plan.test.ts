@@ -36,6 +36,22 @@ test('a wave without members is passed at once, and the last one ends the rollou
   t.is(word(planned(later, 0)), 'advance', 'members of later waves do not count')
 })
 
+test('a wave of customers opens for somebody: one who can prove the image soon, else one who can at all', (t) => {
+  const later = (proves: Member['proves']) => membersWith(3, { kind: 'unreached' }, { wave: 5, proves })
+  const canary = (members: readonly Member[], wave: number) => {
+    const decision = planned(members, 0, { wave, id: 'r1' })
+    return decision.kind === 'advance' ? decision.canary?.name : decision.kind
+  }
+  const named = (proves: Member['proves']) => later(proves).map((member) => ({ ...member, name: proves }))
+  t.is(canary([...named('never'), ...named('later'), ...named('now')], 1), 'now')
+  t.is(canary([...named('never'), ...named('later')], 2), 'later')
+  t.is(canary(named('never'), 3), 'never')
+  t.is(canary(later('now'), 0), undefined, 'our own tenants are who they are')
+  t.is(canary(later('now'), 4), undefined, 'the last wave is everybody')
+  t.is(canary([...later('now'), ...membersWith(1, { kind: 'unreached' }, { wave: 2 })], 1), undefined)
+  t.is(canary([], 1), undefined)
+})
+
 test('a person may skip the bake, and nothing else', (t) => {
   t.is(word(planned(membersWith(2, ready), 0, { hurried: true })), 'advance')
   t.is(word(planned(membersWith(2, { kind: 'pending' }), 0, { hurried: true })), 'wait Updating')
@@ -120,6 +136,7 @@ const pending = fc.constant<Standing>({ kind: 'pending' })
 /** Most members do well, so that a few bad ones are what decides. */
 const member: fc.Arbitrary<Member> = fc.record({
   ...{ uid: fc.string(), name: fc.constant('acme') },
+  proves: fc.constantFrom('now', 'later', 'never'),
   standing: fc.oneof(
     { weight: 97, arbitrary: fc.constantFrom(...mostly) },
     { weight: 2, arbitrary: troubled },
