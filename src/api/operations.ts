@@ -1,5 +1,6 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
+import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
@@ -10,6 +11,7 @@ import { platformOperations } from './platform.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
+import { tokenOperations } from './tokens.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
@@ -22,6 +24,8 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...tokenOperations(options),
+    ...auditOperations(options),
     ...platformOperations(options),
   ]
 }

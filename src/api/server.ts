@@ -12,10 +12,13 @@ import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RuleContext } from './rules.ts'
+import type { TokenRoutes } from './tokens.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
@@ -28,7 +31,7 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>
 }
 
-export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
+export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, TokenRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -38,6 +41,7 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
+  readonly admits?: RuleContext['admits']
   readonly adminToken: string
   /** Other ways to tell whose a token is, asked in this order. */
   readonly authenticators?: readonly Authenticator[]
