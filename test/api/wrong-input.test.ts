@@ -19,7 +19,6 @@ const documents: readonly (readonly [document: unknown, paths: readonly string[]
   [{ kind: 'Tenant', name: 7, spec: {} }, ['name']],
   [{ kind: 'Tenant', name: 'acme', spec: {}, stat: {} }, ['stat']],
   [{ kind: 'Tenant', name: 'acme', spec: { size: 1 }, uid: 'x' }, ['uid', 'spec.size']],
-  [{ kind: 'Tenant', name: 'acme', spec: {}, generation: 9 }, ['generation']],
   [{ kind: 'Tenant', name: 'acme', labels: [], spec: {} }, ['labels']],
   [{ kind: 'Tenant', name: 'acme', labels: { 'a b': 'x' }, spec: {} }, ['labels.a b']],
   [{ kind: 'Tenant', name: 'acme', labels: { a: 'not ok' }, spec: {} }, ['labels.a']],
