@@ -87,9 +87,10 @@ export class Gate {
       },
     })
     const used = (exchange: Exchange) => this.#admission.used(exchange)
-    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'used' | 'draining' | 'refuse'> = {
+    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'bodyBytes' | 'used' | 'draining' | 'refuse'> = {
       clock,
       headTimeoutMs,
+      bodyBytes: limits.bodyBytes,
       used,
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
@@ -97,7 +98,6 @@ export class Gate {
     this.#carry = createCarrier({
       ...both,
       upstreams,
-      bodyBytes: limits.bodyBytes,
       again: (exchange) => this.#again(exchange),
       fast: createFastLane({ ...both, lanes: upstreams.lanes, carried: () => (this.#tally.fast += 1) }),
       repeated: () => (this.#tally.repeated += 1),
@@ -235,15 +235,9 @@ export class Gate {
 
   stats(): ProxyStats {
     const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
-    return {
-      tenants: this.table.size,
-      ...this.#tally.now,
-      openUpgrades: this.#clients.size,
-      held: this.#admission.held,
-      upstreamConnections,
-      dials,
-      crossTenantBlocked,
-    }
+    const known = { tenants: this.table.size, doubted: this.table.doubted, held: this.#admission.held }
+    const open = { openUpgrades: this.#clients.size, upstreamConnections }
+    return { ...known, ...open, ...this.#tally.now, dials, crossTenantBlocked }
   }
 
   /** Where the same tenant's route leads now. */

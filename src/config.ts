@@ -21,6 +21,13 @@ export interface ProxySettings {
   readonly logSample: number
 }
 
+export interface TraceSettings {
+  /** Undefined: no traces. */
+  readonly endpoint: string | undefined
+  readonly headers: string | undefined
+  readonly service: string
+}
+
 export interface Config {
   readonly apiPort: number
   readonly proxyPort: number
@@ -51,6 +58,7 @@ export interface Config {
   readonly proxy: ProxySettings
   /** Undefined: nobody logs in elsewhere. */
   readonly oidc: OidcSettings | undefined
+  readonly traces: TraceSettings
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
   readonly scale: number
   readonly simSeed: number
@@ -137,6 +145,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
     proxy: proxySettings(env),
     oidc: oidcSettings(env),
+    traces: {
+      endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+      headers: env.OTEL_EXPORTER_OTLP_HEADERS,
+      service: env.OTEL_SERVICE_NAME,
+    },
     scale: env.MOORAGE_SIM_SCALE ?? (simulated ? 0.1 : 1),
     simSeed: env.MOORAGE_SIM_SEED,
   }

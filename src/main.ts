@@ -23,7 +23,8 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
-import { startOperations } from './ops-server.ts'
+import { moneyIn } from './money.ts'
+import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { Stack } from './stack.ts'
@@ -36,6 +37,8 @@ import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { usageSource } from './usage/source.ts'
+import { tracedTenants } from './tracing/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
@@ -84,7 +87,7 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
-type FlyAccess = Pick<FlyClientOptions, 'token' | 'log'> & { readonly url: string }
+type FlyAccess = Pick<FlyClientOptions, 'token' | 'log' | 'spans'> & { readonly url: string }
 
 function openClient({ scale }: Config, { url, ...access }: FlyAccess): FlyClient {
   const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
@@ -131,8 +134,8 @@ function started(running: RunningReconciler | undefined): RunningReconciler {
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
-  const operations = await startOperations(config, stack, print)
-  const { metrics } = operations
+  const operations = await startOperations(config, stack, log, print)
+  const { metrics, tracing } = operations
   if (isProxyAlone(config)) {
     const proxy = await runProxyAlone({
       config,
@@ -155,7 +158,10 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('recorder of events', () => recorder.close())
   operations.withStore(store, fleet, recorder)
   // What people change through these is noted; the reconciler's own writes are in its journal.
-  const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
+  const noted = notedTenants(tracedTenants(tenants, tracing, realClock), {
+    clock: realClock,
+    note: (event) => recorder.note(event),
+  })
   const keys = await openKeys(config)
   const classes = await openClasses(store, stack, log)
   operations.withClasses(classes.book)
@@ -163,7 +169,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
-        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+        Promise.resolve({
+          tenants,
+          acknowledgedAt: async () => (await fleet.wish()).acknowledgedAt,
+          close: () => Promise.resolve(),
+        }),
       )
     : undefined
   if (proxy !== undefined) {
@@ -173,7 +183,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   let reconciler: RunningReconciler | undefined
   const meter = roles.has('reconciler') ? operations.withReconciler(() => reconciler) : undefined
-  const client = openClient(config, { ...fly, log: metrics.fly })
+  const client = openClient(config, { ...fly, log: metrics.fly, spans: tracing.spans })
   const cloud = openCloud(config, client)
   const startController = async () => {
     reconciler = await startReconciler({
@@ -183,12 +193,14 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       tenants,
       fleet,
       cloud,
+      usageSource: usageSource(client, config.fly.app, cloud),
       keys,
       classes,
       clock: realClock,
       journal: journalTo(log, recorder, metrics.step, fly.simulated ? stepPrinter(print) : undefined),
       log,
       meter,
+      spans: tracing.spans,
     })
     const running = reconciler
     stack.add('reconciler', () => running.close())
@@ -210,6 +222,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
+        money: moneyIn(store.db),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,
@@ -218,6 +231,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           : undefined,
         orphans: orphansIn(store.db),
         ready: () => operations.ready(),
+        watch: operations.watch,
       })
     : undefined
   if (api !== undefined) stack.add('API', () => api.close())

@@ -199,6 +199,16 @@ const outside = {
     { description: 'the app of the tenants’ machines', shown: '`moorage-<env>`, simulated' },
   ),
   FLY_ORG: z.string().min(1).default('personal').describe('the organization of that app'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: notes(z.url({ protocol: /^https?$/ }).optional(), {
+    description: 'where traces go, by OTLP over HTTP; without `/v1/traces`',
+    shown: 'no traces',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: notes(z.string().optional(), {
+    description: 'headers for that, as `name=value,name=value`',
+    shown: 'none',
+    secret: true,
+  }),
+  OTEL_SERVICE_NAME: z.string().min(1).default('moorage').describe('who the traces say they are from'),
   FLY_FLAPS_BASE_URL: notes(z.url().optional(), {
     description: 'where the Machines API is, without `/v1`',
     shown: 'Fly’s own',

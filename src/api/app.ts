@@ -8,6 +8,7 @@ import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
 import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
+import { watching } from './watch.ts'
 
 /** A client that goes away in the middle of an answer is no error of ours. */
 const clientGone = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'])
@@ -59,6 +60,7 @@ export function apiApp(options: ApiOptions): Koa {
   })
   const requestNow: RequestNow = new AsyncLocalStorage()
   const operations = allOperations(guarded(options, requestNow))
+  if (options.watch !== undefined) app.use(watching(options.watch, options.clock))
   app.use(outermost(options))
   app.use((context, next) => requestNow.run(context, next))
   const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]

@@ -78,7 +78,7 @@ const pageShape = z.strictObject({
 })
 
 /** `GET /v1/audit`. */
-export function auditOperations({ audit: { entries } }: AuditRoutes): readonly Operation[] {
+export function auditOperations(routes: AuditRoutes): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listAudit', method: 'get', path: '/v1/audit', tag: 'audit', roles: ['admin'] },
@@ -86,6 +86,7 @@ export function auditOperations({ audit: { entries } }: AuditRoutes): readonly O
       query,
       answers: { 200: json(pageShape) },
       handle: async ({ context, query: { limit, cursor: after, ...wanted } }) => {
+        const { entries } = routes.audit
         // The head first: entries that come meanwhile make the chain longer, never shorter.
         const head = (await entries.head()) ?? null
         const found = await entries.page({ ...wanted, after, limit: limit + 1 })

@@ -15,6 +15,8 @@ import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
 import { settled, type Preconditions } from './writes.ts'
 
+const classInput = classDocument.meta({ id: 'ClassDocument' })
+
 export const classShape = z
   .strictObject({
     kind: z.literal('Class'),
@@ -148,7 +150,7 @@ export function classOperations(options: ApiOptions): readonly Operation[] {
     operation({
       ...{ id: 'putClass', method: 'put', path: '/v1/classes/{name}', tag: 'classes', roles: ['admin'] },
       summary: 'Creates or replaces a class; a new image is rolled out.',
-      body: document(classDocument),
+      body: document(classInput),
       conditional: true,
       answers: {
         200: tagged('It is so.'),

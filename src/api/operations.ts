@@ -2,6 +2,8 @@
 import { adoptOperations } from './adopt.ts'
 import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
+import { docsOperations } from './docs.ts'
+import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
@@ -15,10 +17,11 @@ import { tokenOperations } from './tokens.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
-  return [
+  const served: readonly Operation[] = [
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
@@ -27,5 +30,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tokenOperations(options),
     ...auditOperations(options),
     ...platformOperations(options),
+    ...docsOperations(() => served),
   ]
+  return served
 }

@@ -7,10 +7,12 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
+import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
 import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
@@ -19,16 +21,12 @@ import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
 import type { RuleContext } from './rules.ts'
 import type { TokenRoutes } from './tokens.ts'
+import type { ApiWatch } from './watch.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-}
-
-export interface Readiness {
-  readonly ok: boolean
-  readonly checks: Readonly<Record<string, string>>
 }
 
 export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, TokenRoutes {
@@ -49,8 +47,11 @@ export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, Toke
   readonly log: ApiLog
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
+  /** What operators see of the API; nothing where left out. */
+  readonly watch?: ApiWatch
   readonly wake: (uid: string) => void
   readonly events: Events
+  readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }

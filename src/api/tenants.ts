@@ -2,7 +2,7 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
-import { entitlement, tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
+import type { Tenant, TenantDocument } from '../../specs/tenant.ts'
 import { actionOperations } from './actions.ts'
 import { document } from './body.ts'
 import { answerTenant } from './answer.ts'
@@ -12,7 +12,7 @@ import { dryRunShape } from './insight-view.ts'
 import { empty, json, operation, type Operation } from './operation.ts'
 import { dryRunQuery, limitField } from './query.ts'
 import { checkName, notFound } from './rules.ts'
-import { pageOf, tenantShape, tenantView } from './view.ts'
+import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
 import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
@@ -114,7 +114,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       ...{ id: 'putTenant', method: 'put', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Creates a tenant, or replaces what the admin owns of it; the same again changes nothing.',
       query: dryRunQuery,
-      body: document(tenantDocument),
+      body: document(tenantInput),
       conditional: true,
       answers: {
         200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] },
@@ -141,7 +141,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       ...{ id: 'putEntitlement', method: 'put', path: '/v1/tenants/{name}/entitlement', tag: 'billing' },
       roles: ['admin', 'billing'],
       summary: "Billing's word on a tenant: active, suspended or ended.",
-      body: document(entitlement),
+      body: document(entitlementShape),
       conditional: true,
       answers: {
         200: tagged('It is in effect.'),

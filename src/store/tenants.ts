@@ -9,12 +9,17 @@ import { watchCollection } from './changes.ts'
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
+export type TenantWish = Pick<
+  Tenant,
+  'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+>
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
+  /** The names of these tenants by their uid, purged ones too. */
+  named(uids: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** A page in the order of names, starting after `after`. */
   page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
   /** Every tenant of a class that is not purged. */
@@ -43,6 +48,7 @@ function fromRecord(record: TenantRecord): Tenant {
     retryRequestedAt,
     parked,
     restore,
+    trace,
     status,
     generation,
     revision,
@@ -56,12 +62,13 @@ function fromRecord(record: TenantRecord): Tenant {
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
+    ...(trace === undefined ? {} : { trace }),
   }
 }
 
 interface Write {
   readonly set: MatchKeysAndValues<TenantRecord>
-  readonly unset: readonly 'parked'[]
+  readonly unset: readonly ('parked' | 'trace')[]
   readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
 }
 
@@ -122,6 +129,10 @@ export function tenantsIn(db: Db): Tenants {
       const filter = after === undefined ? { purged: false } : { purged: false, name: { $gt: after } }
       return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
     },
+    named: async (uids) => {
+      const records = await collection.find({ _id: { $in: [...uids] } }, { projection: { name: 1 } }).toArray()
+      return new Map(records.map(({ _id, name }) => [_id, name]))
+    },
     uids: async () => {
       const records = await collection.find({ purged: false }, { projection: { _id: 1 } }).toArray()
       return records.map(({ _id }) => _id)
@@ -131,10 +142,10 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore, trace }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
-      const unset = parked === undefined ? (['parked'] as const) : []
+      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore, trace }
+      const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
@@ -146,7 +157,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true } as const,
+        $unset: { parked: true, restore: true, retryRequestedAt: true, trace: true } as const,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1

@@ -21,6 +21,8 @@ const operations: Readonly<Record<string, string>> = {
   ...{ adoptFleet: 'a w', listOrphans: 'av', getOrphan: 'av', releaseOrphan: 'a w', keepOrphan: 'a w' },
   ...{ listTokens: 'a', getToken: 'a', createToken: 'a w', rotateToken: 'a w', revokeToken: 'a w' },
   ...{ whoami: 'abv l', listAudit: 'a', listSchemas: 'abv l', getSchema: 'abv l' },
+  ...{ getCosts: 'abv l', getUsage: 'abv l', getMetrics: 'av' },
+  ...{ getOpenApi: 'open', getDocs: 'open', getDocsFile: 'open' },
   ...{ livez: 'open', readyz: 'open', getJwks: 'open', getProblem: 'open' },
 }
 
