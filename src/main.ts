@@ -7,6 +7,7 @@ import { hasDigest } from '../specs/fields.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
+import { openCallers } from './callers.ts'
 import { newTenant } from './api/new-tenant.ts'
 import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
@@ -48,10 +49,11 @@ function randomSecret(): string {
   return Buffer.from(realClock.bytes(32)).toString('base64url')
 }
 
-function openKeys({ data, masterKey }: Config): Promise<Keys> {
-  const key = masterKey ?? secretFile(data, 'master-key', randomSecret)
-  return keysFrom(Buffer.from(key, 'base64url'), realClock)
+function masterKeyOf({ data, masterKey }: Config): Buffer {
+  return Buffer.from(masterKey ?? secretFile(data, 'master-key', randomSecret), 'base64url')
 }
+
+const openKeys = (config: Config): Promise<Keys> => keysFrom(masterKeyOf(config), realClock)
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
 function journalTo(
@@ -214,6 +216,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
+        ...(await openCallers({ db: store.db, masterKey: masterKeyOf(config), oidc: config.oidc, log })),
         clock: realClock,
         log,
         jwks: () => keys.jwks(),

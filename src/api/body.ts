@@ -3,7 +3,8 @@ import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import type { z } from 'zod'
 import { parseDocument, type Format } from './document.ts'
-import { invalid, Problem } from './problem.ts'
+import { refusedDocument } from './owners.ts'
+import { Problem } from './problem.ts'
 
 const limitBytes = 1_048_576
 
@@ -49,7 +50,7 @@ function decode(bytes: Buffer): string {
 export async function readDocument<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
   const format = formatOf(context)
   const parsed = parseDocument(decode(await bytesOf(context)), format, schema)
-  if (!parsed.ok) throw invalid(parsed.problems)
+  if (!parsed.ok) throw refusedDocument(schema, parsed.problems)
   return parsed.value
 }
 

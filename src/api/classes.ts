@@ -114,7 +114,7 @@ function answer(context: Context, found: StoredClass, status = 200): void {
   context.body = classView(found)
 }
 
-const readers = { method: 'get', tag: 'classes', roles: ['admin', 'billing', 'viewer'] } as const
+const readers = { method: 'get', tag: 'classes', roles: ['admin', 'billing', 'viewer'], limited: true } as const
 const tagged = (description: string) => json(classShape, { description, headers: ['ETag'] })
 
 function reads({ classStore }: ApiOptions): readonly Operation[] {

@@ -90,6 +90,7 @@ export function costOperations(routes: CostRoutes): readonly Operation[] {
       ...{ id: 'getCosts', method: 'get', path: '/v1/costs', tag: 'costs', roles: ['admin', 'billing', 'viewer'] },
       summary: 'What each tenant used in a month (UTC), what that costs, and what suspending saved; JSON or CSV.',
       query: costsQuery,
+      limited: true,
       answers: { 200: orCsv(json(costsShape)) },
       handle: ({ context, query: asked }) => costs(routes, context, asked),
     }),

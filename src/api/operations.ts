@@ -1,5 +1,6 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
+import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
 import { costOperations } from './costs.ts'
@@ -12,6 +13,7 @@ import { platformOperations } from './platform.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
+import { tokenOperations } from './tokens.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
@@ -25,6 +27,8 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...tokenOperations(options),
+    ...auditOperations(options),
     ...platformOperations(options),
     ...docsOperations(() => served),
   ]

@@ -14,10 +14,13 @@ import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RuleContext } from './rules.ts'
+import type { TokenRoutes } from './tokens.ts'
 import type { ApiWatch } from './watch.ts'
 
 export interface ApiLog {
@@ -26,7 +29,7 @@ export interface ApiLog {
   error(fields: object, message: string): void
 }
 
-export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
+export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, TokenRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -36,6 +39,7 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
+  readonly admits?: RuleContext['admits']
   readonly adminToken: string
   /** Other ways to tell whose a token is, asked in this order. */
   readonly authenticators?: readonly Authenticator[]

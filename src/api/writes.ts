@@ -58,6 +58,7 @@ async function tryApply(
   const { tenants } = context
   const before = await tenants.byName(document.name)
   checkPreconditions(when, before)
+  context.admits?.(document.name, document.labels)
   await checkRules(context, document.spec, before)
   if (before === undefined) {
     const tenant = newTenant(document, context)
@@ -92,6 +93,7 @@ export function changeTenant(
   return settled(async () => {
     const before = await existing(context, name, when)
     const wish = alter(wishOf(before), before)
+    context.admits?.(name, wish.labels)
     checkNotPurging(before, wish.spec.state)
     return changes(before, wish) ? context.tenants.change(before, wish) : before
   })
