@@ -2,6 +2,7 @@
 import { adoptOperations } from './adopt.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
+import { billingOperations } from './billing.ts'
 import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
@@ -19,6 +20,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...billingOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),

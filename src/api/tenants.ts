@@ -13,7 +13,7 @@ import { empty, json, operation, type Operation } from './operation.ts'
 import { dryRunQuery, limitField } from './query.ts'
 import { checkName, notFound } from './rules.ts'
 import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
-import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
+import { applyTenant, changeTenant, takeWord, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
@@ -149,7 +149,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       },
       problems: [404, 409],
       handle: async ({ context, params: { name }, body }) => {
-        const tenant = await changeEntitlement(routes, name, preconditions(context), body)
+        const { tenant } = await takeWord(routes, name, { entitlement: body }, preconditions(context))
         routes.wake(tenant.uid)
         answerTenant(context, tenant, tenant.parked === undefined ? 200 : 202)
       },

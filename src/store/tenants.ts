@@ -9,7 +9,10 @@ import { watchCollection } from './changes.ts'
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
+export type TenantWish = Pick<
+  Tenant,
+  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'retryRequestedAt' | 'parked' | 'restore'
+>
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
@@ -42,6 +45,7 @@ function fromRecord(record: TenantRecord): Tenant {
     name,
     labels,
     entitlement,
+    entitledAt,
     retryRequestedAt,
     parked,
     restore,
@@ -55,6 +59,7 @@ function fromRecord(record: TenantRecord): Tenant {
   const tenant = { kind, uid: record._id, name, labels, spec, entitlement, status, generation, revision, createdAt }
   return {
     ...tenant,
+    ...(entitledAt === undefined ? {} : { entitledAt }),
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
@@ -137,9 +142,9 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+    change: (tenant, { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
+      const set = { labels, spec, entitlement, entitledAt, parked, retryRequestedAt, restore }
       const unset = parked === undefined ? (['parked'] as const) : []
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),

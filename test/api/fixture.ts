@@ -73,7 +73,7 @@ export async function startTestApi(
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
-    money: moneyIn(store.db),
+    money: moneyIn(store.db, { billingSecrets: undefined }),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
