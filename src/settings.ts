@@ -26,6 +26,17 @@ const roles = z
   .transform((text) => text.split(',').map((role) => role.trim()))
   .pipe(z.array(z.enum(roleNames)).min(1))
 
+/** Standard Webhooks: 24 to 64 bytes. */
+const webhookSecrets = z
+  .string()
+  .transform((text) => text.split(',').map((secret) => secret.trim()))
+  .pipe(
+    z
+      .array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64'))
+      .min(1)
+      .max(2),
+  )
+
 const notes = <S extends z.ZodType>(schema: S, about: SettingNotes): S => schema.meta({ ...about })
 
 const main = {
@@ -77,6 +88,15 @@ const main = {
       .optional(),
     { description: 'what tenants’ secrets are derived from', shown: '`<data>/master-key`', secret: true },
   ),
+  MOORAGE_BILLING_WEBHOOK_SECRETS: notes(webhookSecrets.optional(), {
+    description: 'what billing’s webhooks are signed with, `whsec_…`; two, with a comma between, while one is replaced',
+    shown: 'no such webhook',
+    secret: true,
+  }),
+  MOORAGE_WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe('`1`: webhooks may go to private and loopback addresses too, and by http'),
   MOORAGE_LLM_BASE_URL: z
     .url()
     .default('http://llm-proxy.internal:4000/v1')
