@@ -8,8 +8,9 @@ import { Problem } from './problem.ts'
 
 const limitBytes = 1_048_576
 
-function unsupported(detail: string): Problem {
-  const headers = { Accept: 'application/json, application/yaml' }
+/** The 415, with what is read instead. */
+export function unsupported(detail: string, accept = 'application/json, application/yaml'): Problem {
+  const headers = { Accept: accept }
   return new Problem(415, 'unsupported-media-type', detail, { headers })
 }
 

@@ -76,6 +76,23 @@ export function applyTenant(context: WriteContext, document: TenantDocument, whe
   return settled(() => tryApply(context, document, when))
 }
 
+/** Applies what `alter` makes of the tenant as it is; whoever writes in between is not overwritten. Throws 404. */
+export function alterTenant(
+  context: WriteContext,
+  name: string,
+  when: Preconditions,
+  alter: (present: TenantDocument) => TenantDocument,
+): Promise<Tenant> {
+  return settled(async () => {
+    const before = await existing(context, name, when)
+    const { kind, labels, spec } = before
+    const { tenants } = context
+    const unmoved: WriteContext = { ...context, tenants: { ...tenants, byName: async () => before } }
+    const written = await tryApply(unmoved, alter({ kind, name, labels, spec }), { ifMatch: '', ifNoneMatch: '' })
+    return written?.tenant
+  })
+}
+
 async function existing({ tenants }: WriteContext, name: string, when: Preconditions): Promise<Tenant> {
   const before = await tenants.byName(name)
   if (before === undefined) throw notFound(name)
