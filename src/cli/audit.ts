@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { ChainCheck, faultSentence, type ChainReport } from '../audit/chain.ts'
 import type { AuditHead } from '../audit/entry.ts'
 import { type Api, RequestError } from './client.ts'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { type Column, table } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 
 export interface AuditOptions {
   readonly object?: string

@@ -1,6 +1,7 @@
 // What a person does with service tokens, and asks of his own.
 import type { Api } from './client.ts'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { type Column, table } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 
 const columns: readonly Column[] = [
   ['ID', (item) => textAt(item, 'id')],
