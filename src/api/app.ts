@@ -4,6 +4,7 @@ import { adminAuthenticator, bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
 import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rateLimits } from './rates.ts'
 import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
 
@@ -59,7 +60,10 @@ export function apiApp(options: ApiOptions): Koa {
   app.use(outermost(options))
   const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]
   app.use(bearer(authenticators, openPaths(operations)))
-  const router = routerOf(operations)
+  const router = routerOf(operations, {
+    takeRate: rateLimits(options.rates ?? { readsPerMinute: undefined, writesPerMinute: undefined }),
+    replay: options,
+  })
   app.use(router.routes()).use(router.allowedMethods())
   return app
 }

@@ -43,6 +43,8 @@ export interface Operation {
   /** Whether it heeds If-Match and If-None-Match. */
   readonly conditional: boolean
   readonly deprecated: Deprecation | undefined
+  /** Its answer holds a secret that is shown once, and so is not kept for a repeated request. */
+  readonly secret: boolean
   /** Reads the query and the body, in this order, and answers. Throws a Problem. */
   readonly serve: (context: Context, params: Readonly<Record<string, string>>) => Promise<void>
 }
@@ -70,6 +72,7 @@ export interface Declared<P extends string, Q extends z.ZodObject, B> extends Pi
   readonly problems?: readonly number[]
   readonly conditional?: boolean
   readonly deprecated?: Deprecation
+  readonly secret?: boolean
   readonly handle: (request: Request<P, z.infer<Q>, B>) => Promise<void> | void
 }
 
@@ -79,15 +82,20 @@ export function operation<const P extends string, Q extends z.ZodObject = typeof
 ): Operation {
   const { id, method, path, summary, tag, roles, body, answers, handle, deprecated } = declared
   const query: z.ZodObject = declared.query ?? nothingAsked
-  const { problems = [], conditional = false } = declared
+  const { problems = [], conditional = false, secret = false } = declared
   return {
-    ...{ id, method, path, summary, tag, roles, query, body, answers, problems, conditional, deprecated },
+    ...{ id, method, path, summary, tag, roles, query, body, answers, problems, conditional, deprecated, secret },
     serve: async (context, params) => {
       const asked = readQuery(context, query) as z.infer<Q>
       const sent = (await body?.read(context)) as B
       await handle({ context, params: params as ParamsOf<P>, query: asked, body: sent })
     },
   }
+}
+
+/** Whether it heeds an Idempotency-Key; the other methods can be repeated as they are. */
+export function isRepeatable({ method, roles, secret }: Operation): boolean {
+  return method === 'post' && roles !== 'open' && !secret
 }
 
 interface Told {

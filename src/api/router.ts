@@ -2,7 +2,9 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { callerOf, checkRole } from './caller.ts'
-import type { Operation } from './operation.ts'
+import { isRepeatable, type Operation } from './operation.ts'
+import type { TakeRate } from './rates.ts'
+import { onceForKey, type ReplayContext } from './replay.ts'
 
 /** `/v1/tenants/{name}` as @koa/router writes it. */
 const routePath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1')
@@ -25,17 +27,30 @@ function announceEnd(context: Context, { deprecated }: Operation): void {
   if (deprecated.sunset !== undefined) context.set('Sunset', new Date(deprecated.sunset).toUTCString())
 }
 
-async function serve(context: Context, operation: Operation, params: Readonly<Record<string, string>>): Promise<void> {
-  const { roles } = operation
-  if (roles !== 'open') checkRole(callerOf(context), roles)
+export interface Manners {
+  readonly takeRate: TakeRate
+  readonly replay: ReplayContext
+}
+
+async function serve(
+  { takeRate, replay }: Manners,
+  context: Context,
+  operation: Operation,
+  params: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { roles, method } = operation
   announceEnd(context, operation)
-  await operation.serve(context, params)
+  if (roles === 'open') return operation.serve(context, params)
+  await takeRate(context, method)
+  checkRole(callerOf(context), roles)
+  if (!isRepeatable(operation)) return operation.serve(context, params)
+  await onceForKey(replay, context, () => operation.serve(context, params))
 }
 
 /** The routes of all operations. */
-export function routerOf(operations: readonly Operation[]): Router {
+export function routerOf(operations: readonly Operation[], manners: Manners): Router {
   const router = new Router({ sensitive: true })
   for (const operation of operations)
-    router[operation.method](routePath(operation.path), (context) => serve(context, operation, context.params))
+    router[operation.method](routePath(operation.path), (context) => serve(manners, context, operation, context.params))
   return router
 }

@@ -16,6 +16,8 @@ import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RateSettings } from './rates.ts'
+import type { Replays } from '../store/replays.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
@@ -43,6 +45,9 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly authenticators?: readonly Authenticator[]
   readonly clock: Clock
   readonly log: ApiLog
+  /** Left out: nobody is held back. */
+  readonly rates?: RateSettings | undefined
+  readonly replays: Replays
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void

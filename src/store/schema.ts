@@ -2,6 +2,7 @@
 import type { Db } from 'mongodb'
 import { applyAuditSchema } from './audit.ts'
 import { applyEventSchema } from './events.ts'
+import { applyReplaySchema } from './replays.ts'
 import { applyTokenSchema } from './tokens.ts'
 
 /**
@@ -19,6 +20,7 @@ export async function applySchema(db: Db): Promise<void> {
     {},
   )
   await applyEventSchema(db)
+  await applyReplaySchema(db)
   await applyTokenSchema(db)
   await applyAuditSchema(db)
 }

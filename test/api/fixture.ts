@@ -16,6 +16,7 @@ import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
+import { replaysIn } from '../../src/store/replays.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { checkDescribed } from '../helpers/described.ts'
@@ -71,6 +72,7 @@ export async function startTestApi(
     wake: () => {},
     adopt: undefined,
     orphans: orphansIn(store.db),
+    replays: replaysIn(store.db),
     events: eventsIn(store.db),
     insight: undefined,
   }

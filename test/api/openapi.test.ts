@@ -1,7 +1,8 @@
 // The description of the API: sound, complete, the same each time; and the page that shows it asks nobody else.
 import test from 'ava'
 import { openApiDocument } from '../../src/api/openapi.ts'
-import { routerOf } from '../../src/api/router.ts'
+import { routerOf, type Manners } from '../../src/api/router.ts'
+import { realClock } from '../../src/clock.ts'
 import { description, undescribed } from '../helpers/described.ts'
 import { ask } from '../helpers/client.ts'
 import { startTestApi, tenantDocument } from './fixture.ts'
@@ -32,6 +33,11 @@ const methods = Object.entries(description.paths ?? {}).flatMap(([path, item]) =
   Object.entries(item).map(([method, described]) => ({ path, method, ...(described as unknown as Described) })),
 )
 
+const manners = {
+  takeRate: () => Promise.resolve(),
+  replay: { replays: {}, clock: realClock } as unknown as Manners['replay'],
+}
+
 test('every reference leads somewhere, and nothing is undefined', (t) => {
   const known = new Set([...objects(description)].map(([place]) => place))
   for (const [place, { $ref }] of objects(description))
@@ -61,7 +67,7 @@ test('every operation has its id, its path parameters, an answer and a word on i
 
 test('what is served is described, and what is described is served', async (t) => {
   const { operations } = await startTestApi(t)
-  const served = routerOf(operations).stack.flatMap(({ methods: verbs, path }) =>
+  const served = routerOf(operations, manners).stack.flatMap(({ methods: verbs, path }) =>
     verbs.filter((verb) => verb !== 'HEAD').map((verb) => `${verb} ${String(path).replaceAll(/:(\w+)/g, '{$1}')}`),
   )
   t.deepEqual(served.sort(), methods.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort())

@@ -10,6 +10,7 @@ import { activityIn, type Activity } from '../../../src/store/activity.ts'
 import { classesIn, type ClassStore } from '../../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
 import { orphansIn } from '../../../src/store/orphans.ts'
+import { replaysIn } from '../../../src/store/replays.ts'
 import { rolloutsIn, type Rollouts } from '../../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
 import { openFeeds, type Feeds } from './feeds.ts'
@@ -47,6 +48,7 @@ const storesIn = (db: Db) => ({
   classStore: classesIn(db),
   rollouts: rolloutsIn(db),
   orphans: orphansIn(db),
+  replays: replaysIn(db),
 })
 
 export async function openDatabase(): Promise<Database> {

@@ -15,7 +15,7 @@ export interface Stores {
   listen(listener: Pick<Listener, 'wish' | 'woken'>): void
   close(): void
   /** What no scenario is about yet, straight from the database. */
-  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans'>
+  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans' | 'replays'>
 }
 
 /** Changes of tenants that were not written here belong to an earlier scenario. */
@@ -122,7 +122,12 @@ export function stageStores(database: Database, stillness: Stillness): Stores {
     tenants,
     fleet: watchedFleet(database, stillness),
     activity: watchedActivity(database, stillness),
-    rest: { classStore: database.classStore, rollouts: database.rollouts, orphans: database.orphans },
+    rest: {
+      classStore: database.classStore,
+      rollouts: database.rollouts,
+      orphans: database.orphans,
+      replays: database.replays,
+    },
     listen: ({ wish, woken }) => database.feeds.listen({ tenants: told, wish: counted(wish), woken: counted(woken) }),
     close: () => database.feeds.listen(undefined),
   }
