@@ -1,5 +1,6 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
+import { bulkOperations } from './bulk.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
 import { eventOperations } from './events.ts'
@@ -16,6 +17,7 @@ import { tenantOperations } from './tenants.ts'
 export function allOperations(options: ApiOptions): readonly Operation[] {
   const served: readonly Operation[] = [
     ...tenantOperations(options),
+    ...bulkOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
     ...classOperations(options),

@@ -27,6 +27,7 @@ export interface ApiUnderTest {
   readonly operations: readonly Operation[]
   readonly running: RunningApi
   readonly store: Pick<OpenStore, 'close'>
+  readonly db: OpenStore['db']
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly stores: BookStores
@@ -94,6 +95,7 @@ export async function startTestApi(
     operations: allOperations(altered),
     running: api,
     store,
+    db: store.db,
     tenants,
     fleet,
     stores,

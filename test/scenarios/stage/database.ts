@@ -10,7 +10,7 @@ import { activityIn, type Activity } from '../../../src/store/activity.ts'
 import { classesIn, type ClassStore } from '../../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
 import { orphansIn } from '../../../src/store/orphans.ts'
-import { replaysIn } from '../../../src/store/replays.ts'
+import { replaysIn, type Replays } from '../../../src/store/replays.ts'
 import { rolloutsIn, type Rollouts } from '../../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
 import { openFeeds, type Feeds } from './feeds.ts'
@@ -22,6 +22,7 @@ export interface Database {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly orphans: ReturnType<typeof orphansIn>
+  readonly replays: Replays
   readonly feeds: Feeds
   /** Everything that is stored, by collection. */
   dump(): Promise<Dump>
