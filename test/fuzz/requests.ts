@@ -23,7 +23,7 @@ interface Described {
   readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { schema: Schema }>> }
 }
 
-const names = ['acme', 'beta', 'gamma', 'standard', 'byok', 'none']
+const names = ['acme', 'beta', 'gamma', 'standard', 'standard', 'byok']
 /** What tends to break things. */
 const nasty = fc.constantFrom<unknown>(
   ...['', ' ', '\0', '__proto__', 'constructor', '../x', '%00', 'é', '\ud83d\ude00', 'a'.repeat(300), '-1', '1e999'],
@@ -40,7 +40,7 @@ function resolved<T extends { readonly $ref?: string | undefined }>(value: T): T
 function textFor(schema: Schema): fc.Arbitrary<unknown> {
   const { pattern, enum: words } = schema
   if (Array.isArray(words)) return fc.constantFrom<unknown>(...(words as unknown[]))
-  if (typeof pattern !== 'string') return fc.constantFrom(...names, 'plan=pro', 'spec.region=iad', '100')
+  if (typeof pattern !== 'string') return fc.constantFrom(...names, '*', '*', 'plan=pro', 'spec.region=iad')
   if (pattern === '^[a-z]{3}$') return fc.constantFrom('iad', 'ams', 'xyz')
   if (pattern.includes('sha256')) return fc.constantFrom('ghcr.io/a/b:1', `ghcr.io/a/b@sha256:${'0'.repeat(64)}`)
   if (pattern.startsWith('^vs_')) return fc.constant('vs_1')
@@ -53,6 +53,8 @@ function objectFor(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   const known = Object.entries((properties ?? {}) as Readonly<Record<string, Schema>>)
   const fields = Object.fromEntries(known.map(([key, inner]) => [key, valueFor(inner, depth + 1)]))
   const requiredKeys = ((required ?? []) as string[]).filter((key) => Object.hasOwn(fields, key))
+  if (Object.hasOwn(fields, 'memoryMb')) fields['memoryMb'] = fc.constantFrom(512, 1024, 2048, 2048, 257)
+  if (Object.hasOwn(fields, 'class')) fields['class'] = fc.constantFrom('standard', 'byok', 'none')
   const object = fc.record(fields, { requiredKeys })
   if (typeof additionalProperties !== 'object' || known.length > 0) return object
   return fc.dictionary(
@@ -87,10 +89,34 @@ function valueFor(unresolved: Schema, depth = 0): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 24, arbitrary: right }, { weight: 1, arbitrary: nasty })
 }
 
+/** The name in a document, where it is to stand in the address too. */
+function nameIn(text: string | undefined): string | undefined {
+  const [, name] = /^\{"kind":"(?:Tenant|Class)","name":"([a-z]+)"/.exec(text ?? '') ?? []
+  return name
+}
+
 const asText = (value: unknown) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
 
 /** Header values are Latin-1 without controls: what cannot be sent cannot be tried. */
 const sendable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?').trim()
+
+const patch = fc.record(
+  {
+    labels: fc.dictionary(fc.constantFrom('plan', 'tier'), fc.constantFrom('pro', 'x', null)),
+    spec: fc.record(
+      {
+        ...{
+          state: fc.constantFrom('running', 'suspended', 'deleted'),
+          class: fc.constantFrom('standard', null, 'none'),
+        },
+        idle: fc.oneof(fc.record({ afterMinutes: fc.integer({ min: -1, max: 99 }) }), nasty),
+        config: fc.dictionary(fc.constantFrom('a', 'b'), fc.jsonValue({ maxDepth: 1 })),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+)
 
 function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
   if (requestBody === undefined) return fc.constant({})
@@ -124,18 +150,20 @@ function requestFor(path: string, method: string, described: Described): fc.Arbi
       maxLength: 2,
     },
   )
-  const extra = fc.option(fc.constantFrom('bogus=1', 'dryRun=server', 'limit=0', 'output=table', '%', '&&='), {
-    freq: 6,
-  })
+  const more = fc.constantFrom('bogus=1', 'dryRun=server', 'limit=0', 'output=table', '%', '&&=')
+  const extra = fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: more })
   return fc
     .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(described))
-    .map(([values, query, more, header, { type, text }]) => {
+    .map(([values, query, added, header, { type, text }]) => {
       let next = 0
-      const filled = path.replaceAll(/\{\w+\}/g, () => encodeURIComponent(asText(values[next++]).toWellFormed()))
+      const own = nameIn(text)
+      const filled = path.replaceAll(/\{\w+\}/g, () =>
+        encodeURIComponent(asText(next === 0 ? (own ?? values[next++]) : values[next++]).toWellFormed()),
+      )
       const search = Object.entries(query).map(
         ([key, value]) => `${key}=${encodeURIComponent(asText(value).toWellFormed())}`,
       )
-      const queries = [...search, ...(more === null ? [] : [more])].join('&')
+      const queries = [...search, ...(added === '' ? [] : [added])].join('&')
       return {
         method: method.toUpperCase(),
         path: queries === '' ? filled : `${filled}?${queries}`,
