@@ -30,6 +30,8 @@ export interface TraceSettings {
 
 export interface Config {
   readonly apiPort: number
+  /** Of one caller of the REST API; undefined: any number. */
+  readonly rates: { readonly readsPerMinute: number | undefined; readonly writesPerMinute: number | undefined }
   readonly proxyPort: number
   readonly flyPort: number
   /** Health and metrics without a token; undefined: on the API's port alone. */
@@ -123,6 +125,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const simulated = env.FLY_API_TOKEN === undefined
   return {
     apiPort: env.MOORAGE_API_PORT,
+    rates: {
+      readsPerMinute: env.MOORAGE_API_READS || undefined,
+      writesPerMinute: env.MOORAGE_API_WRITES || undefined,
+    },
     proxyPort: env.MOORAGE_PROXY_PORT,
     flyPort: env.MOORAGE_FLY_PORT,
     opsPort: env.MOORAGE_OPS_PORT,

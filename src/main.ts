@@ -35,6 +35,7 @@ import { eventsIn } from './store/events.ts'
 import { classesIn } from './store/classes.ts'
 import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
+import { replaysIn } from './store/replays.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 import { usageSource } from './usage/source.ts'
@@ -230,6 +231,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
           : undefined,
         orphans: orphansIn(store.db),
+        ...{ replays: replaysIn(store.db), rates: config.rates },
         ready: () => operations.ready(),
         watch: operations.watch,
       })

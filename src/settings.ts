@@ -113,6 +113,14 @@ const main = {
     .enum(['normal', 'observe-only'])
     .default('normal')
     .describe('`observe-only`: looks and changes nothing, whatever REST says'),
+  MOORAGE_API_READS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1e9)
+    .default(12_000)
+    .describe('reads that one caller of the REST API may make in a minute; more get 429; 0: any number'),
+  MOORAGE_API_WRITES: z.coerce.number().int().min(0).max(1e9).default(6_000).describe('the same for writes'),
   MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *').describe('when the fleet’s list is compared'),
   MOORAGE_SIM_SCALE: notes(z.coerce.number().min(0).max(10).optional(), {
     description: 'the simulator’s pace; 1 is Fly’s',

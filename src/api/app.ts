@@ -6,6 +6,7 @@ import { asProblem } from './failure.ts'
 import { guarded, type RequestNow } from './guarded.ts'
 import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
+import { rateLimits } from './rates.ts'
 import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
 import { watching } from './watch.ts'
@@ -65,7 +66,11 @@ export function apiApp(options: ApiOptions): Koa {
   app.use((context, next) => requestNow.run(context, next))
   const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]
   app.use(bearer(authenticators, openPaths(operations)))
-  const router = routerOf(operations, options.audit.trail)
+  const router = routerOf(operations, {
+    trail: options.audit.trail,
+    takeRate: rateLimits(options.rates ?? { readsPerMinute: undefined, writesPerMinute: undefined }),
+    replay: options,
+  })
   app.use(router.routes()).use(router.allowedMethods())
   return app
 }

@@ -15,7 +15,7 @@ export function unsupported(detail: string, accept = 'application/json, applicat
 }
 
 /** A missing type is refused and not guessed: what is meant decides how numbers, keys and comments are read. */
-function formatOf(context: Context): Format {
+export function formatOf(context: Context): Format {
   const encoding = context.get('content-encoding')
   if (encoding !== '' && encoding.toLowerCase() !== 'identity')
     throw unsupported(`Send the body as it is, without Content-Encoding ${encoding}.`)
@@ -27,7 +27,17 @@ function formatOf(context: Context): Format {
   return type.includes('json') ? 'json' : 'yaml'
 }
 
-async function bytesOf({ req }: Context): Promise<Buffer> {
+interface BodyState {
+  body?: Promise<Buffer>
+}
+
+/** The bytes of the body, however often they are asked for. Throws 400 or 413. */
+export function bytesOf(context: Context): Promise<Buffer> {
+  const state = context.state as BodyState
+  return (state.body ??= receive(context))
+}
+
+async function receive({ req }: Context): Promise<Buffer> {
   try {
     return await getRawBody(req, { limit: limitBytes })
   } catch (error) {
@@ -38,7 +48,7 @@ async function bytesOf({ req }: Context): Promise<Buffer> {
   }
 }
 
-function decode(bytes: Buffer): string {
+export function decode(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {

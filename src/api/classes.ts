@@ -17,7 +17,7 @@ import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
 import { settled, type Preconditions } from './writes.ts'
 
-const classInput = classDocument.meta({ id: 'ClassDocument' })
+export const classInput = classDocument.meta({ id: 'ClassDocument' })
 
 export const classShape = z
   .strictObject({
@@ -55,7 +55,7 @@ function checkImage(spec: ClassDocument['spec'], before: StoredClass | undefined
 
 const uidFrom = ({ clock }: ApiOptions) => newUid((length) => clock.bytes(length))
 
-interface Written {
+export interface Written {
   readonly found: StoredClass
   readonly created: boolean
 }
@@ -109,6 +109,11 @@ async function tryPatch(
   checkName(name, wanted.name)
   checkImage(wanted.spec, before)
   return replaced(options, before, wanted)
+}
+
+/** Creates or replaces a class; a new image starts a rollout. Throws a Problem. */
+export function applyClass(options: ApiOptions, wanted: ClassDocument, when: Preconditions): Promise<Written> {
+  return settled(() => tryPut(options, wanted, when), 'class')
 }
 
 async function tryRemove(options: ApiOptions, name: string, when: Preconditions): Promise<true | undefined> {
@@ -180,7 +185,7 @@ export function classOperations(options: ApiOptions): readonly Operation[] {
       problems: [409],
       handle: async ({ context, params: { name }, body }) => {
         checkName(name, body.name)
-        const { found, created } = await settled(() => tryPut(options, body, preconditions(context)), 'class')
+        const { found, created } = await applyClass(options, body, preconditions(context))
         if (created) context.set('Location', `/v1/classes/${found.name}`)
         answer(context, found, created ? 201 : 200)
       },

@@ -6,7 +6,7 @@ import {
   type ZodOpenApiResponseObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
-import type { Answered, AnswerHeader, Operation } from './operation.ts'
+import { isRepeatable, type Answered, type AnswerHeader, type Operation } from './operation.ts'
 import { titles, type ProblemCode } from './problem.ts'
 
 export type OpenApiDocument = ReturnType<typeof createDocument>
@@ -36,8 +36,16 @@ export const problemShape = z
   })
   .meta({ id: 'Problem' })
 
-const answerHeaders: Readonly<Record<AnswerHeader | 'X-Request-Id', z.ZodType>> = {
+const answerHeaders: Readonly<Record<AnswerHeader | (typeof everyHeader)[number], z.ZodType>> = {
   'X-Request-Id': z.string().meta({ description: 'Names the request in the log.', header: { id: 'X-Request-Id' } }),
+  'RateLimit-Policy': z
+    .string()
+    .optional()
+    .meta({ description: 'How many requests a caller has in how many seconds.', header: { id: 'RateLimit-Policy' } }),
+  RateLimit: z
+    .string()
+    .optional()
+    .meta({ description: 'How many are left, and for how long.', header: { id: 'RateLimit' } }),
   ETag: z.string().meta({ description: 'To be sent as If-Match with a write.', header: { id: 'ETag' } }),
   Location: z.string().meta({ description: 'The address of what was created.', header: { id: 'Location' } }),
   Link: z.string().meta({ description: 'rel="next": the next page (RFC 8288).', header: { id: 'Link' } }),
@@ -58,6 +66,16 @@ const ifNoneMatch = z
     param: { id: 'If-None-Match' },
   })
 
+const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(255)
+  .optional()
+  .meta({
+    description: 'The same request with the same key again gets the first answer, for 24 hours.',
+    param: { id: 'Idempotency-Key' },
+  })
+
 /** What a problem's status means, whichever operation answers with it. */
 const meanings = {
   400: 'The address, the query or the body is wrong; each wrong field is named.',
@@ -75,16 +93,20 @@ const meanings = {
 } as const satisfies Readonly<Record<number, string>>
 
 /** The statuses of the problems that an operation may answer with. */
-export function problemStatuses({ roles, body, conditional, problems, method }: Operation): readonly number[] {
+export function problemStatuses(operation: Operation): readonly number[] {
+  const { roles, body, conditional, problems, method } = operation
+  const repeated = isRepeatable(operation) ? [409, 413, 422] : []
   const closed = roles === 'open' ? [] : [401, 403, 429]
   const sent = body === undefined ? [] : [413, 415]
   const guarded = conditional && method !== 'get' ? [412] : []
-  return [...new Set([400, ...closed, ...sent, ...guarded, ...problems, 500, 503])].sort((a, b) => a - b)
+  return [...new Set([400, ...closed, ...sent, ...guarded, ...repeated, ...problems, 500, 503])].sort((a, b) => a - b)
 }
+
+const everyHeader = ['X-Request-Id', 'RateLimit-Policy', 'RateLimit'] as const
 
 function response({ description, content, headers }: Answered) {
   const bodies = Object.entries(content).map(([type, schema]) => [type, { schema }] as const)
-  const names = ['X-Request-Id', ...headers] as const
+  const names = [...everyHeader, ...headers]
   return {
     description,
     headers: z.object(Object.fromEntries(names.map((name) => [name, answerHeaders[name]]))),
@@ -109,12 +131,17 @@ function problemResponses(): Record<string, ZodOpenApiResponseObject> {
   return Object.fromEntries(named)
 }
 
-function parameters({ path, query, conditional }: Operation) {
+function parameters(operation: Operation) {
+  const { path, query, conditional } = operation
+  const headers = {
+    ...(conditional ? { 'If-Match': ifMatch, 'If-None-Match': ifNoneMatch } : {}),
+    ...(isRepeatable(operation) ? { 'Idempotency-Key': idempotencyKey } : {}),
+  }
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   return {
     ...(names.length === 0 ? {} : { path: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) }),
     ...(Object.keys(query.shape).length === 0 ? {} : { query }),
-    ...(conditional ? { header: z.object({ 'If-Match': ifMatch, 'If-None-Match': ifNoneMatch }) } : {}),
+    ...(Object.keys(headers).length === 0 ? {} : { header: z.object(headers) }),
   }
 }
 

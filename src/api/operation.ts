@@ -47,6 +47,8 @@ export interface Operation {
   readonly changes: boolean
   /** Whether callers that are limited to some tenants may call it: it shows and touches no others (limited.ts). */
   readonly limited: boolean
+  /** Its answer holds a secret that is shown once, and so is not kept for a repeated request. */
+  readonly secret: boolean
   /** Reads the query and the body, in this order, and answers. Throws a Problem. */
   readonly serve: (context: Context, params: Readonly<Record<string, string>>) => Promise<void>
 }
@@ -78,6 +80,7 @@ export interface Declared<P extends string, Q extends z.ZodObject, B> extends Pi
   readonly changes?: boolean
   /** Left out: what is under /v1/tenants may be called. */
   readonly limited?: boolean
+  readonly secret?: boolean
   readonly handle: (request: Request<P, z.infer<Q>, B>) => Promise<void> | void
 }
 
@@ -87,17 +90,22 @@ export function operation<const P extends string, Q extends z.ZodObject = typeof
 ): Operation {
   const { id, method, path, summary, tag, roles, body, answers, handle, deprecated } = declared
   const query: z.ZodObject = declared.query ?? nothingAsked
-  const { problems = [], conditional = false } = declared
+  const { problems = [], conditional = false, secret = false } = declared
   const { changes = method !== 'get', limited = /^\/v1\/tenants(\/|$)/.test(path) } = declared
   return {
     ...{ id, method, path, summary, tag, roles, query, body, answers, problems, conditional, deprecated },
-    ...{ changes, limited },
+    ...{ changes, limited, secret },
     serve: async (context, params) => {
       const asked = readQuery(context, query) as z.infer<Q>
       const sent = (await body?.read(context)) as B
       await handle({ context, params: params as ParamsOf<P>, query: asked, body: sent })
     },
   }
+}
+
+/** Whether it heeds an Idempotency-Key; the other methods can be repeated as they are. */
+export function isRepeatable({ method, roles, secret }: Operation): boolean {
+  return method === 'post' && roles !== 'open' && !secret
 }
 
 interface Told {

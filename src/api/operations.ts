@@ -1,6 +1,7 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
 import { auditOperations } from './audit.ts'
+import { bulkOperations } from './bulk.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
 import { billingOperations } from './billing.ts'
@@ -20,6 +21,7 @@ import { tokenOperations } from './tokens.ts'
 export function allOperations(options: ApiOptions): readonly Operation[] {
   const served: readonly Operation[] = [
     ...tenantOperations(options),
+    ...bulkOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
     ...billingOperations({ ...options, ...options.money }),

@@ -5,7 +5,9 @@ import type { Trail } from '../audit/trail.ts'
 import { audited, auditedCheck, changesAnything } from './audit-subject.ts'
 import { callerOf, checkRole } from './caller.ts'
 import { checkLimited } from './limited.ts'
-import type { Operation } from './operation.ts'
+import { isRepeatable, type Operation } from './operation.ts'
+import type { TakeRate } from './rates.ts'
+import { onceForKey, type ReplayContext } from './replay.ts'
 
 /** `/v1/tenants/{name}` as @koa/router writes it. */
 const routePath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1')
@@ -28,6 +30,12 @@ function announceEnd(context: Context, { deprecated }: Operation): void {
   if (deprecated.sunset !== undefined) context.set('Sunset', new Date(deprecated.sunset).toUTCString())
 }
 
+export interface Manners {
+  readonly trail: Trail
+  readonly takeRate: TakeRate
+  readonly replay: ReplayContext
+}
+
 function checkCaller(context: Context, operation: Operation): void {
   const { roles } = operation
   if (roles === 'open') return
@@ -37,19 +45,21 @@ function checkCaller(context: Context, operation: Operation): void {
 }
 
 /** What an open operation changes is recorded where it is written: who calls is known only then, if at all. */
-async function serve(trail: Trail, context: Context, operation: Operation): Promise<void> {
+async function serve({ trail, takeRate, replay }: Manners, context: Context, operation: Operation): Promise<void> {
   const request = { context, operation }
-  await auditedCheck(trail, request, () => checkCaller(context, operation))
-  announceEnd(context, operation)
   const carryOut = () => operation.serve(context, context.params as Readonly<Record<string, string>>)
-  if (operation.roles !== 'open' && changesAnything(context, operation)) await audited(trail, request, carryOut)
-  else await carryOut()
+  announceEnd(context, operation)
+  if (operation.roles === 'open') return carryOut()
+  await takeRate(context, operation.method)
+  await auditedCheck(trail, request, () => checkCaller(context, operation))
+  const recorded = changesAnything(context, operation) ? () => audited(trail, request, carryOut) : carryOut
+  await (isRepeatable(operation) ? onceForKey(replay, context, recorded) : recorded())
 }
 
 /** The routes of all operations; what changes anything is in the audit. */
-export function routerOf(operations: readonly Operation[], trail: Trail): Router {
+export function routerOf(operations: readonly Operation[], manners: Manners): Router {
   const router = new Router({ sensitive: true })
   for (const operation of operations)
-    router[operation.method](routePath(operation.path), (context) => serve(trail, context, operation))
+    router[operation.method](routePath(operation.path), (context) => serve(manners, context, operation))
   return router
 }

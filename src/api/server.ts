@@ -19,9 +19,11 @@ import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RateSettings } from './rates.ts'
 import type { RuleContext } from './rules.ts'
 import type { TokenRoutes } from './tokens.ts'
 import type { ApiWatch } from './watch.ts'
+import type { Replays } from '../store/replays.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
@@ -45,6 +47,9 @@ export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, Toke
   readonly authenticators?: readonly Authenticator[]
   readonly clock: Clock
   readonly log: ApiLog
+  /** Left out: nobody is held back. */
+  readonly rates?: RateSettings | undefined
+  readonly replays: Replays
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   /** What operators see of the API; nothing where left out. */

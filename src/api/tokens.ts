@@ -147,6 +147,7 @@ function writes(routes: TokenRoutes): readonly Operation[] {
       ...at,
       ...{ id: 'createToken', method: 'post', path: '/v1/tokens' },
       summary: 'Makes a service token. Its secret is in this answer and in no other.',
+      secret: true,
       body: document(newToken),
       answers: { 201: json(issuedShape, { description: 'The token and its secret.', headers: ['Location'] }) },
       handle: async ({ context, body: { name, role, labelSelector, expiresInDays } }) => {
@@ -160,6 +161,7 @@ function writes(routes: TokenRoutes): readonly Operation[] {
       ...at,
       ...{ id: 'rotateToken', method: 'post', path: '/v1/tokens/{id}/actions/rotate' },
       summary: 'Gives a token a new secret; the present one is taken for a while still.',
+      secret: true,
       body: optionalDocument(rotation),
       answers: { 200: json(issuedShape) },
       problems: [404, 409],

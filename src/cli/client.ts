@@ -102,12 +102,13 @@ export function apiClient(base: string, token: string): Api {
     delete: (path) => send({ method: 'DELETE', path }),
     all: async (path) => {
       const items: unknown[] = []
+      const glue = path.includes('?') ? '&' : '?'
       let query = ''
       for (;;) {
         const found = page.parse((await get(`${path}${query}`)).body)
         items.push(...found.items)
         if (found.nextCursor === undefined) return items
-        query = `?cursor=${encodeURIComponent(found.nextCursor)}`
+        query = `${glue}cursor=${encodeURIComponent(found.nextCursor)}`
       }
     },
   }

@@ -23,7 +23,7 @@ import {
 } from './fleet.ts'
 import { cost, type CostOptions } from './costs.ts'
 import { type Format, formats } from './output.ts'
-import { act, diff, entitle, events, get, plan, remove, setFields, setState, why } from './tenants.ts'
+import { act, diff, entitle, events, get, plan, remove, setFields, setState, why, type Selected } from './tenants.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 const note = (line: string) => void process.stderr.write(`${line}\n`)
@@ -64,8 +64,12 @@ function tenantCommands(program: Command): void {
     .command('get')
     .description('one tenant, or all of them')
     .argument('[what]', '"tenants" or a name', 'tenants')
+    .option('-l, --selector <labels>', 'only those with these labels: plan in (pro,team),!trial')
+    .option('--field-selector <fields>', 'only those with these fields: status.effective=running,spec.region!=iad')
     .addOption(output())
-    .action(async (what: string, { output: format }: Shown) => print(await get(openApi(), what, format)))
+    .action(async (what: string, { output: format, ...selected }: Shown & Selected) =>
+      print(await get(openApi(), what, format, selected)),
+    )
   const reads = { why, plan, diff }
   const words = {
     why: 'why a tenant is not as wanted',

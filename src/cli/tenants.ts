@@ -27,13 +27,25 @@ const columns: readonly Column[] = [
   ['MACHINE', machine],
 ]
 
-/** One tenant, or all of them. */
-export async function get(api: Api, what: string, format: Format): Promise<string> {
+export interface Selected {
+  readonly selector?: string
+  readonly fieldSelector?: string
+}
+
+function listPath({ selector, fieldSelector }: Selected): string {
+  const query = new URLSearchParams()
+  if (selector !== undefined) query.set('labelSelector', selector)
+  if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector)
+  return query.size === 0 ? '/v1/tenants' : `/v1/tenants?${query.toString()}`
+}
+
+/** One tenant, or all that are selected. */
+export async function get(api: Api, what: string, format: Format, selected: Selected = {}): Promise<string> {
   if (what !== 'tenants') {
     const { body } = await api.get(tenantPath(what))
     return shown(format, body, () => table([body], columns))
   }
-  const items = await api.all('/v1/tenants')
+  const items = await api.all(listPath(selected))
   return shown(format, { items }, () => (items.length === 0 ? 'There are no tenants.' : table(items, columns)))
 }
 

@@ -4,6 +4,7 @@ import { applyAuditSchema } from './audit.ts'
 import { applyBillingSchema } from './billing.ts'
 import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
+import { applyReplaySchema } from './replays.ts'
 import { applyTokenSchema } from './tokens.ts'
 
 /**
@@ -23,6 +24,7 @@ export async function applySchema(db: Db): Promise<void> {
   await applyEventSchema(db)
   await applyUsageSchema(db)
   await applyBillingSchema(db)
+  await applyReplaySchema(db)
   await applyTokenSchema(db)
   await applyAuditSchema(db)
 }

@@ -18,6 +18,7 @@ import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
+import { replaysIn } from '../../src/store/replays.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { checkDescribed } from '../helpers/described.ts'
@@ -28,6 +29,7 @@ export interface ApiUnderTest {
   readonly operations: readonly Operation[]
   readonly running: RunningApi
   readonly store: Pick<OpenStore, 'close' | 'db'>
+  readonly db: OpenStore['db']
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly stores: BookStores
@@ -74,6 +76,7 @@ export async function startTestApi(
     wake: () => {},
     adopt: undefined,
     orphans: orphansIn(store.db),
+    replays: replaysIn(store.db),
     events: eventsIn(store.db),
     ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
     money: moneyIn(store.db, { billingSecrets: undefined }),
@@ -97,6 +100,7 @@ export async function startTestApi(
     operations: allOperations(altered),
     running: api,
     store,
+    db: store.db,
     tenants,
     fleet,
     stores,

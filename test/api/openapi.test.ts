@@ -1,7 +1,7 @@
 // The description of the API: sound, complete, the same each time; and the page that shows it asks nobody else.
 import test from 'ava'
 import { openApiDocument } from '../../src/api/openapi.ts'
-import { routerOf } from '../../src/api/router.ts'
+import { routerOf, type Manners } from '../../src/api/router.ts'
 import { realClock } from '../../src/clock.ts'
 import { callersInMemory } from '../helpers/callers.ts'
 import { description, undescribed } from '../helpers/described.ts'
@@ -34,6 +34,13 @@ const methods = Object.entries(description.paths ?? {}).flatMap(([path, item]) =
   Object.entries(item).map(([method, described]) => ({ path, method, ...(described as unknown as Described) })),
 )
 
+/** Nothing is served by it here. */
+const manners = {
+  trail: callersInMemory(realClock).audit.trail,
+  takeRate: () => Promise.resolve(),
+  replay: { replays: {}, clock: realClock } as unknown as Manners['replay'],
+}
+
 test('every reference leads somewhere, and nothing is undefined', (t) => {
   const known = new Set([...objects(description)].map(([place]) => place))
   for (const [place, { $ref }] of objects(description))
@@ -61,12 +68,9 @@ test('every operation has its id, its path parameters, an answer and a word on i
     t.true(names.includes(name), `${name} is not among ${names.join(', ')}`)
 })
 
-/** Nothing is served by it here. */
-const nobodysTrail = callersInMemory(realClock).audit.trail
-
 test('what is served is described, and what is described is served', async (t) => {
   const { operations } = await startTestApi(t)
-  const served = routerOf(operations, nobodysTrail).stack.flatMap(({ methods: verbs, path }) =>
+  const served = routerOf(operations, manners).stack.flatMap(({ methods: verbs, path }) =>
     verbs.filter((verb) => verb !== 'HEAD').map((verb) => `${verb} ${String(path).replaceAll(/:(\w+)/g, '{$1}')}`),
   )
   t.deepEqual(served.sort(), methods.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort())

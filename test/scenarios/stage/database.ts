@@ -11,6 +11,7 @@ import { activityIn, type Activity } from '../../../src/store/activity.ts'
 import { classesIn, type ClassStore } from '../../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
 import { orphansIn } from '../../../src/store/orphans.ts'
+import { replaysIn, type Replays } from '../../../src/store/replays.ts'
 import { rolloutsIn, type Rollouts } from '../../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../../src/store/tenants.ts'
 import { openFeeds, type Feeds } from './feeds.ts'
@@ -23,6 +24,7 @@ export interface Database {
   readonly rollouts: Rollouts
   readonly orphans: ReturnType<typeof orphansIn>
   readonly money: Money
+  readonly replays: Replays
   readonly feeds: Feeds
   /** Everything that is stored, by collection. */
   dump(): Promise<Dump>
@@ -50,6 +52,7 @@ const storesIn = (db: Db) => ({
   rollouts: rolloutsIn(db),
   orphans: orphansIn(db),
   money: moneyIn(db, { billingSecrets: undefined }),
+  replays: replaysIn(db),
 })
 
 export async function openDatabase(): Promise<Database> {

@@ -15,7 +15,7 @@ export interface Stores {
   listen(listener: Pick<Listener, 'wish' | 'woken'>): void
   close(): void
   /** What no scenario is about yet, straight from the database. */
-  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans' | 'money'>
+  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans' | 'money' | 'replays'>
 }
 
 /** Changes of tenants that were not written here belong to an earlier scenario. */
@@ -128,6 +128,7 @@ export function stageStores(database: Database, stillness: Stillness): Stores {
       rollouts: database.rollouts,
       orphans: database.orphans,
       money: database.money,
+      replays: database.replays,
     },
     listen: ({ wish, woken }) => database.feeds.listen({ tenants: told, wish: counted(wish), woken: counted(woken) }),
     close: () => database.feeds.listen(undefined),

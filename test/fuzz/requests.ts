@@ -1,0 +1,187 @@
+// Requests made from the API's own description: most of them nearly right, some of them broken in one place or in many.
+import fc from 'fast-check'
+import { description } from '../helpers/described.ts'
+
+export interface FuzzRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+type Schema = Readonly<Record<string, unknown>>
+
+interface Parameter {
+  readonly $ref?: string
+  readonly in: string
+  readonly name: string
+  readonly schema: Schema
+}
+
+interface Described {
+  readonly parameters?: readonly Parameter[]
+  readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { schema: Schema }>> }
+}
+
+const names = ['acme', 'beta', 'gamma', 'standard', 'standard', 'byok']
+/** What tends to break things. */
+const nasty = fc.constantFrom<unknown>(
+  ...['', ' ', '\0', '__proto__', 'constructor', '../x', '%00', 'é', '\ud83d\ude00', 'a'.repeat(300), '-1', '1e999'],
+  ...[null, true, -1, 0, 1.5, 1e300, [], {}, [[[]]], { $gt: '' }, { a: { $ref: 'x' } }],
+)
+
+function resolved<T extends { readonly $ref?: string | undefined }>(value: T): T {
+  if (value.$ref === undefined) return value
+  const keys = value.$ref.slice(2).split('/')
+  return keys.reduce<unknown>((inner, key) => new Map(Object.entries(inner as object)).get(key), description) as T
+}
+
+/** Values that a pattern of the description allows, by hand: fast-check would have to invert them. */
+function textFor(schema: Schema): fc.Arbitrary<unknown> {
+  const { pattern, enum: words } = schema
+  if (Array.isArray(words)) return fc.constantFrom<unknown>(...(words as unknown[]))
+  if (typeof pattern !== 'string') return fc.constantFrom(...names, '*', '*', 'plan=pro', 'spec.region=iad')
+  if (pattern === '^[a-z]{3}$') return fc.constantFrom('iad', 'ams', 'xyz')
+  if (pattern.includes('sha256')) return fc.constantFrom('ghcr.io/a/b:1', `ghcr.io/a/b@sha256:${'0'.repeat(64)}`)
+  if (pattern.startsWith('^vs_')) return fc.constant('vs_1')
+  if (pattern === '^[A-Z]{3}$') return fc.constant('USD')
+  return fc.constantFrom(...names, 'a.example.org', 'b.example.org')
+}
+
+function objectFor(schema: Schema, depth: number): fc.Arbitrary<unknown> {
+  const { properties, required, additionalProperties } = schema
+  const known = Object.entries((properties ?? {}) as Readonly<Record<string, Schema>>)
+  const fields = Object.fromEntries(known.map(([key, inner]) => [key, valueFor(inner, depth + 1)]))
+  const requiredKeys = ((required ?? []) as string[]).filter((key) => Object.hasOwn(fields, key))
+  if (Object.hasOwn(fields, 'memoryMb')) fields['memoryMb'] = fc.constantFrom(512, 1024, 2048, 2048, 257)
+  if (Object.hasOwn(fields, 'class')) fields['class'] = fc.constantFrom('standard', 'byok', 'none')
+  const object = fc.record(fields, { requiredKeys })
+  if (typeof additionalProperties !== 'object' || known.length > 0) return object
+  return fc.dictionary(
+    fc.constantFrom('plan', 'tier', 'a', 'b.c/d'),
+    valueFor(additionalProperties as Schema, depth + 1),
+    {
+      maxKeys: 3,
+    },
+  )
+}
+
+/** A value as the schema has it, or now and then one that it does not. */
+function valueFor(unresolved: Schema, depth = 0): fc.Arbitrary<unknown> {
+  const schema = resolved(unresolved)
+  if (depth > 6) return fc.constant(null)
+  const right = ((): fc.Arbitrary<unknown> => {
+    const { type, anyOf, oneOf, const: fixed, minimum, items } = schema
+    const choices = (anyOf ?? oneOf) as Schema[] | undefined
+    if (choices !== undefined) return fc.oneof(...choices.map((one) => valueFor(one, depth + 1)))
+    if (fixed !== undefined) return fc.constant(fixed)
+    if (Array.isArray(schema['enum'])) return fc.constantFrom<unknown>(...(schema['enum'] as unknown[]))
+    if (type === 'object') return objectFor(schema, depth)
+    if (type === 'array') return fc.array(valueFor((items ?? {}) as Schema, depth + 1), { maxLength: 3 })
+    if (type === 'string') return textFor(schema)
+    if (type === 'boolean') return fc.boolean()
+    if (type === 'integer' || type === 'number') {
+      const least = typeof minimum === 'number' ? minimum : 0
+      return fc.oneof(fc.constantFrom(least, 1, 2, 256, 512, 1024, 2048), fc.integer({ min: least, max: least + 600 }))
+    }
+    return fc.jsonValue({ maxDepth: 1 })
+  })()
+  return fc.oneof({ weight: 24, arbitrary: right }, { weight: 1, arbitrary: nasty })
+}
+
+/** The name in a document, where it is to stand in the address too. */
+function nameIn(text: string | undefined): string | undefined {
+  const [, name] = /^\{"kind":"(?:Tenant|Class)","name":"([a-z]+)"/.exec(text ?? '') ?? []
+  return name
+}
+
+const asText = (value: unknown) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+
+/** Header values are Latin-1 without controls: what cannot be sent cannot be tried. */
+const sendable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?').trim()
+
+const patch = fc.record(
+  {
+    labels: fc.dictionary(fc.constantFrom('plan', 'tier'), fc.constantFrom('pro', 'x', null)),
+    spec: fc.record(
+      {
+        ...{
+          state: fc.constantFrom('running', 'suspended', 'deleted'),
+          class: fc.constantFrom('standard', null, 'none'),
+        },
+        idle: fc.oneof(fc.record({ afterMinutes: fc.integer({ min: -1, max: 99 }) }), nasty),
+        config: fc.dictionary(fc.constantFrom('a', 'b'), fc.jsonValue({ maxDepth: 1 })),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+)
+
+function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
+  if (requestBody === undefined) return fc.constant({})
+  const types = Object.entries(requestBody.content)
+  const right = fc
+    .constantFrom(...types)
+    .chain(([type, { schema }]) => valueFor(schema).map((value) => ({ type, text: JSON.stringify(value) ?? '' })))
+  const type = fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'nonsense')
+  const text = fc.oneof(
+    fc.json({ maxDepth: 2 }),
+    fc.string(),
+    fc.constantFrom('', '{', '[]', '- - -', '&a *a', '---\n---'),
+  )
+  const broken = fc.record({ type, text })
+  return fc.oneof(
+    { weight: 8, arbitrary: right },
+    { weight: 1, arbitrary: broken },
+    { weight: 1, arbitrary: fc.constant({}) },
+  )
+}
+
+function requestFor(path: string, method: string, described: Described): fc.Arbitrary<FuzzRequest> {
+  const parameters = (described.parameters ?? []).map((one) => resolved(one))
+  const of = (place: string) => parameters.filter((one) => one.in === place)
+  const optional = (place: string) =>
+    fc.record(Object.fromEntries(of(place).map(({ name, schema }) => [name, valueFor(schema)])), { requiredKeys: [] })
+  const inPath = fc.array(
+    fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: nasty }),
+    {
+      minLength: 2,
+      maxLength: 2,
+    },
+  )
+  const more = fc.constantFrom('bogus=1', 'dryRun=server', 'limit=0', 'output=table', '%', '&&=')
+  const extra = fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: more })
+  return fc
+    .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(described))
+    .map(([values, query, added, header, { type, text }]) => {
+      let next = 0
+      const own = nameIn(text)
+      const filled = path.replaceAll(/\{\w+\}/g, () =>
+        encodeURIComponent(asText(next === 0 ? (own ?? values[next++]) : values[next++]).toWellFormed()),
+      )
+      const search = Object.entries(query).map(
+        ([key, value]) => `${key}=${encodeURIComponent(asText(value).toWellFormed())}`,
+      )
+      const queries = [...search, ...(added === '' ? [] : [added])].join('&')
+      return {
+        method: method.toUpperCase(),
+        path: queries === '' ? filled : `${filled}?${queries}`,
+        headers: {
+          ...Object.fromEntries(
+            Object.entries(header).map(([key, value]) => [key.toLowerCase(), sendable(asText(value))]),
+          ),
+          ...(type === undefined ? {} : { 'content-type': type }),
+          ...(text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) }),
+        },
+        body: text,
+      }
+    })
+}
+
+const all = Object.entries(description.paths ?? {}).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, described]) => requestFor(path, method, described as unknown as Described)),
+)
+
+/** One request of any operation. */
+export const fuzzRequest: fc.Arbitrary<FuzzRequest> = fc.oneof(...all)
