@@ -74,12 +74,21 @@ async function cost(subject: Subject, what: string, given: object): Promise<{ ti
   return { times, cpu: before && after ? (after.cpuMicros - before.cpuMicros) / times.count : NaN }
 }
 
+/** So many requests, or so many seconds: a cold proxy measures the compiler, and connections that have ended meanwhile. */
+async function warm(subject: Subject, wanted: number): Promise<void> {
+  let count = 0
+  for (let half = 0; half < 24 && count < wanted; half += 1)
+    count += (await cost({ ...subject, ms: 500 }, 'crowd', { path: '/', connections: 64 })).times.count
+}
+
 const requests = (path: string) => async (subject: Subject) => {
+  await warm(subject, 2_500)
   const { times, cpu } = await cost(subject, 'crowd', { path, connections: 64 })
   return { 'per s': times.count / times.seconds, 'p50 ms': times.p50, 'p99 ms': times.p99, 'CPU us': cpu }
 }
 
 async function latency(subject: Subject): Promise<Figures> {
+  await warm(subject, 2_500)
   const one = await cost(subject, 'bursts', { connections: 1, everyMs: 5 })
   const twenty = await cost(subject, 'bursts', { connections: 20, everyMs: 20 })
   return { 'one p50': one.times.p50, 'one p99': one.times.p99, '20 p50': twenty.times.p50, '20 p99': twenty.times.p99 }
@@ -163,13 +172,6 @@ function table(title: string, rounds: readonly ReadonlyMap<string, Figures>[]): 
   }
 }
 
-/** So many requests, or so many seconds: a proxy that is cold measures the compiler. */
-async function warm(subject: Subject): Promise<void> {
-  let count = 0
-  for (let second = 0; second < 12 && count < 20_000; second += 1)
-    count += (await cost({ ...subject, ms: 1_000 }, 'crowd', { path: '/', connections: 64 })).times.count
-}
-
 async function withSubjects(tenants: number, use: (subjects: readonly Subject[]) => Promise<void>): Promise<void> {
   const upstream = await startPart<Omit<Settings, 'tenants'>>('upstream')
   const bench: Bench = {
@@ -187,7 +189,7 @@ async function withSubjects(tenants: number, use: (subjects: readonly Subject[])
     }
   }
   // Connections to every tenant that is asked exist before anything is measured, and the code is compiled.
-  for (const subject of subjects) await warm(subject)
+  for (const subject of subjects) await warm(subject, 20_000)
   await use(subjects)
   for (const part of [...subjects.map(({ proxy }) => proxy), upstream, bench.loader]) part?.end()
 }
