@@ -46,6 +46,7 @@ export interface Config {
   readonly publicOrigin: string | undefined
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
+  readonly llmTokenMs: number
   readonly logLevel: string
   /** `observe-only`: Moorage looks and changes nothing, whatever operators want over REST. */
   readonly mode: 'normal' | 'observe-only'
@@ -121,6 +122,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     publicOrigin: env.MOORAGE_PUBLIC_ORIGIN,
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
+    llmTokenMs: env.MOORAGE_LLM_TOKEN_DAYS * 86_400_000,
     logLevel: env.MOORAGE_LOG_LEVEL,
     mode: env.MOORAGE_MODE,
     resyncCron: env.MOORAGE_RESYNC_CRON,

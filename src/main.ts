@@ -33,6 +33,7 @@ import { eventsIn } from './store/events.ts'
 import { classesIn } from './store/classes.ts'
 import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
+import { revokedIn } from './store/revoked.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 import { tracedTenants } from './tracing/tenants.ts'
@@ -46,9 +47,9 @@ function randomSecret(): string {
   return Buffer.from(realClock.bytes(32)).toString('base64url')
 }
 
-function openKeys({ data, masterKey }: Config): Promise<Keys> {
+function openKeys({ data, masterKey, llmTokenMs }: Config): Promise<Keys> {
   const key = masterKey ?? secretFile(data, 'master-key', randomSecret)
-  return keysFrom(Buffer.from(key, 'base64url'), realClock)
+  return keysFrom(Buffer.from(key, 'base64url'), realClock, llmTokenMs)
 }
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
@@ -225,6 +226,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         orphans: orphansIn(store.db),
         ready: () => operations.ready(),
         watch: operations.watch,
+        revoked: revokedIn(store.db),
       })
     : undefined
   if (api !== undefined) stack.add('API', () => api.close())

@@ -4,6 +4,7 @@ import { classOperations } from './classes.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
+import { llmOperations } from './llm.ts'
 import type { Operation } from './operation.ts'
 import { orphanOperations } from './orphans.ts'
 import { platformOperations } from './platform.ts'
@@ -22,6 +23,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...llmOperations(options),
     ...platformOperations(options),
   ]
 }

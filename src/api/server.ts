@@ -13,6 +13,7 @@ import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { LlmRoutes } from './llm.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
@@ -25,7 +26,7 @@ export interface ApiLog {
   error(fields: object, message: string): void
 }
 
-export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
+export interface ApiOptions extends AdoptRoutes, LlmRoutes, OrphanRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
