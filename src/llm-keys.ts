@@ -31,9 +31,14 @@ export interface LlmKeys {
 /** Which key signs at this time: they are numbered by thirty days since 1970. */
 export const generationAt = (now: Instant) => Math.floor(now / keyPeriodMs)
 
+/** The Ed25519 key of a seed of 32 bytes. */
+export function privateKeyOf(seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([ed25519Header, seed]), format: 'der', type: 'pkcs8' })
+}
+
 async function signingKey(master: Uint8Array, generation: number): Promise<SigningKey> {
   const seed = Buffer.from(hkdfSync('sha256', master, 'moorage/1', `llm-signing\n${generation}`, 32))
-  const key = createPrivateKey({ key: Buffer.concat([ed25519Header, seed]), format: 'der', type: 'pkcs8' })
+  const key = privateKeyOf(seed)
   const jwk = await exportJWK(createPublicKey(key))
   const kid = await calculateJwkThumbprint(jwk)
   return { key, kid, jwk: { ...jwk, kid, alg: 'EdDSA', use: 'sig' } }

@@ -7,6 +7,7 @@ import { hasDigest } from '../specs/fields.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
+import { openCallers } from './callers.ts'
 import { newTenant } from './api/new-tenant.ts'
 import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
@@ -22,6 +23,7 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
+import { moneyIn } from './money.ts'
 import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
@@ -36,6 +38,7 @@ import { openStore, type OpenStore } from './store/open.ts'
 import { revokedIn } from './store/revoked.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { usageSource } from './usage/source.ts'
 import { tracedTenants } from './tracing/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
@@ -47,10 +50,11 @@ function randomSecret(): string {
   return Buffer.from(realClock.bytes(32)).toString('base64url')
 }
 
-function openKeys({ data, masterKey, llmTokenMs }: Config): Promise<Keys> {
-  const key = masterKey ?? secretFile(data, 'master-key', randomSecret)
-  return keysFrom(Buffer.from(key, 'base64url'), realClock, llmTokenMs)
+function masterKeyOf({ data, masterKey }: Config): Buffer {
+  return Buffer.from(masterKey ?? secretFile(data, 'master-key', randomSecret), 'base64url')
 }
+
+const openKeys = (config: Config): Promise<Keys> => keysFrom(masterKeyOf(config), realClock, config.llmTokenMs)
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
 function journalTo(
@@ -190,6 +194,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       tenants,
       fleet,
       cloud,
+      usageSource: usageSource(client, config.fly.app, cloud),
       keys,
       classes,
       clock: realClock,
@@ -212,11 +217,13 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
+        ...(await openCallers({ db: store.db, masterKey: masterKeyOf(config), oidc: config.oidc, log })),
         clock: realClock,
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
+        money: moneyIn(store.db),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
 import { OrphanSearch } from '../reconciler/orphans/search.ts'
+import { UsageRecorder, type UsageSource } from '../reconciler/usage/recorder.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import { deafMeter, idleQueue, type Meter, type QueueState } from '../reconciler/meter.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
@@ -28,6 +29,7 @@ import { orphansIn } from './store/orphans.ts'
 import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
+import { usageIn } from './store/usage.ts'
 
 export const bridgePort = 18_789
 
@@ -87,6 +89,7 @@ export interface ReconcilerOptions {
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly cloud: Cloud
+  readonly usageSource: UsageSource
   readonly keys: Keys
   readonly classes: BookStores & { readonly book: ClassBook }
   readonly clock: Clock
@@ -175,11 +178,17 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       // Another controller may have destroyed, failed or doubted since this process last knew.
       await guards.load()
       const keeper = rolloutKeeper(options, ports)
+      const usage = new UsageRecorder({
+        store: usageIn(store.db),
+        source: options.usageSource,
+        naming: settings.naming,
+      })
       const sweeps: Sweep[] = [
         (reading) => guards.judge(reading),
         (reading) => memory.take(reading),
         (reading) => keeper.sweep(reading),
         (reading) => orphanSearch.sweep(reading),
+        (reading) => usage.sweep(reading),
       ]
       active = new Controller(ports, { workers, sweeps, meter: options.meter ?? deafMeter })
       await active.start()

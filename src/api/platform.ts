@@ -74,7 +74,7 @@ const schemaShape = z.record(z.string(), z.unknown())
 
 function schemas(): readonly Operation[] {
   const found = new Map(Object.entries(jsonSchemas()))
-  const at = { method: 'get', tag: 'platform', roles: ['admin', 'billing', 'viewer'] } as const
+  const at = { method: 'get', tag: 'platform', roles: ['admin', 'billing', 'viewer'], limited: true } as const
   return [
     operation({
       ...at,

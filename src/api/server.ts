@@ -7,6 +7,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
+import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
@@ -14,10 +15,13 @@ import type { Tenants } from '../store/tenants.ts'
 import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
 import type { LlmRoutes } from './llm.ts'
+import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RuleContext } from './rules.ts'
+import type { TokenRoutes } from './tokens.ts'
 import type { ApiWatch } from './watch.ts'
 
 export interface ApiLog {
@@ -26,7 +30,7 @@ export interface ApiLog {
   error(fields: object, message: string): void
 }
 
-export interface ApiOptions extends AdoptRoutes, LlmRoutes, OrphanRoutes {
+export interface ApiOptions extends AdoptRoutes, AuditRoutes, LlmRoutes, OrphanRoutes, TokenRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -36,6 +40,7 @@ export interface ApiOptions extends AdoptRoutes, LlmRoutes, OrphanRoutes {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
+  readonly admits?: RuleContext['admits']
   readonly adminToken: string
   /** Other ways to tell whose a token is, asked in this order. */
   readonly authenticators?: readonly Authenticator[]
@@ -47,6 +52,7 @@ export interface ApiOptions extends AdoptRoutes, LlmRoutes, OrphanRoutes {
   readonly watch?: ApiWatch
   readonly wake: (uid: string) => void
   readonly events: Events
+  readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }

@@ -4,6 +4,7 @@ import { MongoServerError, type Collection, type Db, type MatchKeysAndValues } f
 import type { Tenant, TenantStatus } from '../../specs/tenant.ts'
 import type { TenantStore } from '../../reconciler/ports.ts'
 import { watchCollection } from './changes.ts'
+import { selectionFilters, selects, type Selection } from './selection.ts'
 
 /** As stored: the uid is the document's id. */
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
@@ -14,12 +15,19 @@ export type TenantWish = Pick<
   'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
 >
 
+export interface PageQuery extends Selection {
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
-  /** A page in the order of names, starting after `after`. */
-  page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
+  /** The names of these tenants by their uid, purged ones too. */
+  named(uids: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** A page of those that are selected, in the order of names, starting after `after`. */
+  page(query: PageQuery): Promise<readonly Tenant[]>
   /** Every tenant of a class that is not purged. */
   ofClass(name: string): Promise<readonly Tenant[]>
   /** How many there are. */
@@ -112,6 +120,23 @@ function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
   }
 }
 
+/** What the database cannot leave out is read on, until the page is full or there is no more. */
+async function page(
+  collection: Collection<TenantRecord>,
+  { after, limit, ...selection }: PageQuery,
+): Promise<readonly Tenant[]> {
+  const found: Tenant[] = []
+  let last = after
+  for (;;) {
+    const start = last === undefined ? {} : { name: { $gt: last } }
+    const $and = [{ purged: false }, start, ...selectionFilters(selection)]
+    const read = (await collection.find({ $and }).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    found.push(...read.filter((tenant) => selects(selection, tenant)))
+    if (read.length < limit || found.length >= limit) return found.slice(0, limit)
+    last = read.at(-1)?.name
+  }
+}
+
 /** The tenants of a database. */
 export function tenantsIn(db: Db): Tenants {
   const collection = db.collection<TenantRecord>('tenants')
@@ -123,9 +148,10 @@ export function tenantsIn(db: Db): Tenants {
     get: (uid) => one({ _id: uid }),
     byName: (name) => one({ name }),
     add: (tenant) => add(collection, tenant),
-    page: async ({ after, limit }) => {
-      const filter = after === undefined ? { purged: false } : { purged: false, name: { $gt: after } }
-      return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    page: (query) => page(collection, query),
+    named: async (uids) => {
+      const records = await collection.find({ _id: { $in: [...uids] } }, { projection: { name: 1 } }).toArray()
+      return new Map(records.map(({ _id, name }) => [_id, name]))
     },
     uids: async () => {
       const records = await collection.find({ purged: false }, { projection: { _id: 1 } }).toArray()
