@@ -223,7 +223,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
-        money: moneyIn(store.db),
+        money: moneyIn(store.db, config.webhooks),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

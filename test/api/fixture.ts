@@ -76,7 +76,7 @@ export async function startTestApi(
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
     ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
-    money: moneyIn(store.db),
+    money: moneyIn(store.db, { billingSecrets: undefined }),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
