@@ -64,6 +64,8 @@ export interface PlanSettings {
   readonly retainMs: number
   /** How long a change that restarts a machine waits for the machine's next stop. */
   readonly deferMs: number
+  /** How long a token for the LLM proxy lives. */
+  readonly llmTokenMs: number
   /** How much of Fly's pace the cloud has: stuck limits and the like are multiplied by it. 1 on Fly. */
   readonly scale: number
 }

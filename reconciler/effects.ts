@@ -164,6 +164,7 @@ function changed(
     case 'destroyMachine':
       return turn(world, step.id, { state: 'destroying' })
     case 'prepareMachine':
+    case 'renewToken':
     case 'forgetTenant':
       return world
     case 'snapshotVolume':

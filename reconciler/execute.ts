@@ -1,5 +1,6 @@
 // Execute: one step -> one call. The only switch with effects; it decides nothing.
 import { PREPARE_AGAIN, prepareCommand } from '../boot/machine.ts'
+import { renewCommand } from '../boot/renew.ts'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Tenant } from '../specs/tenant.ts'
@@ -14,6 +15,8 @@ import { claims } from './world.ts'
 export interface Created {
   readonly volume?: ObservedVolume
   readonly machine?: ObservedMachine
+  /** When the LLM token in the configuration that was sent was issued; undefined where there is none. */
+  readonly tokenIssuedAt?: Instant
 }
 
 type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>
@@ -42,11 +45,15 @@ async function adopt({ cloud }: Ports, tenant: Tenant, step: StepOf<'createMachi
   })
 }
 
+const tokenTime = ({ clock }: Ports, { resolved }: Wish): Pick<Created, 'tokenIssuedAt'> =>
+  resolved?.managed === true ? { tokenIssuedAt: clock.now() } : {}
+
 async function createMachine(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'createMachine'>) {
   const occasion = { volumeId: step.volume, incarnation: step.incarnation }
+  const issued = tokenTime(ports, wish)
   const config = await wantedConfig(ports, tenant, resolvedOf(tenant, wish), occasion)
   try {
-    return { machine: await ports.cloud.createMachine(step, config) }
+    return { machine: await ports.cloud.createMachine(step, config), ...issued }
   } catch (error) {
     if (error instanceof Fault && error.kind === 'nameTaken') return adopt(ports, tenant, step, error)
     throw error
@@ -55,8 +62,9 @@ async function createMachine(ports: Ports, tenant: Tenant, wish: Wish, step: Ste
 
 async function updateMachine(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'updateMachine'>) {
   const occasion = { volumeId: step.volume, incarnation: step.incarnation }
+  const issued = tokenTime(ports, wish)
   const config = await wantedConfig(ports, tenant, resolvedOf(tenant, wish), occasion)
-  return { machine: await ports.cloud.updateMachine(step.id, step.version, config, step.launch) }
+  return { machine: await ports.cloud.updateMachine(step.id, step.version, config, step.launch), ...issued }
 }
 
 async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promise<void> {
@@ -65,6 +73,16 @@ async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promis
   if (exitCode === PREPARE_AGAIN)
     throw new Fault('transient', 'The browser packages are still being installed.', { call: 'machineExec' })
   throw new Fault('commandFailed', `Installing the browser packages failed with exit code ${exitCode}: ${said}`, {
+    call: 'machineExec',
+  })
+}
+
+async function renew({ cloud, secrets }: Ports, { uid }: Tenant, step: StepOf<'renewToken'>): Promise<void> {
+  const token = await secrets.llmToken(uid)
+  const { exitCode } = await cloud.exec(step.id, renewCommand(token))
+  if (exitCode === 0) return
+  // What the command said is not repeated: it may quote the token, whole or cut.
+  throw new Fault('commandFailed', `The gateway did not take its new LLM token (exit code ${exitCode}).`, {
     call: 'machineExec',
   })
 }
@@ -121,6 +139,9 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       break
     case 'prepareMachine':
       await prepare(ports, step)
+      break
+    case 'renewToken':
+      await renew(ports, tenant, step)
       break
     case 'requestCertificate':
       await cloud.requestCertificate(step.host)

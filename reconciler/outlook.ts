@@ -38,6 +38,7 @@ export const typicalSeconds: Readonly<Record<StepKind, number>> = {
   stopMachine: 2,
   destroyMachine: 2,
   prepareMachine: 13,
+  renewToken: 4,
   requestCertificate: 2,
   deleteCertificate: 1,
   forgetTenant: 1,
@@ -104,6 +105,8 @@ function why(input: PlanInput, step: Step): string {
       return destroyWhy[step.why]
     case 'prepareMachine':
       return 'The root filesystem is new, and the browser needs its system packages.'
+    case 'renewToken':
+      return 'Two thirds of the token’s life are over; the gateway reads the new one as it runs.'
     case 'requestCertificate':
       return `There is no certificate for ${step.host} yet.`
     case 'deleteCertificate':

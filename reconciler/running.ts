@@ -6,6 +6,7 @@ import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf, restamp, update } from './drift.ts'
 import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
+import { tokenFinding } from './llm-token.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
 import { act, nextLook, poll, settle, stall } from './verdicts.ts'
@@ -171,6 +172,12 @@ function meanwhile(input: PlanInput, decision: Decision): Decision {
   return absent === undefined ? decision : act({ kind: 'requestCertificate', host: absent.host })
 }
 
+/** A token that cannot be renewed keeps nothing else from being done. */
+function atLast(input: PlanInput, { machine }: World, decision: Decision): Decision {
+  if (decision.kind !== 'settled' || machine === undefined) return decision
+  return tokenFinding(input, machine) ?? decision
+}
+
 export function planRunning(input: PlanInput, world: World): Decision {
   const { resolved } = input.wish
   if (resolved === undefined)
@@ -181,5 +188,6 @@ export function planRunning(input: PlanInput, world: World): Decision {
     )
   if (input.observed.app === 'absent') return act({ kind: 'createApp' })
   if (world.volume === undefined) return missingVolume(input, resolved)
-  return meanwhile(input, volumeFinding(input, world.volume, resolved) ?? withVolume(input, world, world.volume))
+  const decision = volumeFinding(input, world.volume, resolved) ?? withVolume(input, world, world.volume)
+  return atLast(input, world, meanwhile(input, decision))
 }

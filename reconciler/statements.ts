@@ -5,6 +5,7 @@ import type { Route } from '../specs/route.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf } from './drift.ts'
 import { purgeAt } from './farewell.ts'
+import { retryOf } from './retries.ts'
 import { stepWords, type StepKind } from './step.ts'
 import type { World } from './world.ts'
 
@@ -62,10 +63,19 @@ function deletedStatement(input: PlanInput, decision: Decision): Statement {
 }
 
 /** Steps that the users of a tenant whose gateway answers notice nothing of. */
-const gentle: readonly StepKind[] = ['stampMachine', 'requestCertificate', 'deleteCertificate', 'extendVolume']
+const gentle: readonly StepKind[] = [
+  'stampMachine',
+  'requestCertificate',
+  'deleteCertificate',
+  'extendVolume',
+  'renewToken',
+]
 
-function isGentle(decision: Decision, { observed }: PlanInput): boolean {
-  return decision.kind === 'act' && gentle.includes(decision.step.kind) && observed.guest.kind === 'ready'
+function isGentle(decision: Decision, { observed, tenant }: PlanInput): boolean {
+  if (observed.guest.kind !== 'ready') return false
+  if (decision.kind === 'act') return gentle.includes(decision.step.kind)
+  // It waits to try again, and the old token still counts.
+  return decision.kind === 'wait' && retryOf(tenant.status, 'renewToken')?.notBefore === decision.until
 }
 
 function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {

@@ -18,6 +18,7 @@ import { crashAfter } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { driftAfter } from './drift.ts'
 import type { Created } from './execute.ts'
+import { llmAfter } from './llm-token.ts'
 import { snapshotAfter } from './farewell.ts'
 import { asleepAfter, awakeAfter } from './idle.ts'
 import { absenceProved } from './intent.ts'
@@ -132,6 +133,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     route,
     intent: intentAfter(input, world, decision),
     ...retriesAfter(input, decision),
+    llm: tenant.status.llm,
     preparedBoot: tenant.status.preparedBoot,
     snapshot: snapshotNote(input, decision),
     certificates: certificatesAfter(input, decision),
@@ -154,7 +156,8 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
 /** The status after a step went through, at `now`. */
 export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
   const { status } = tenant
-  const done = { ...status, ...forgotten(status, (retry) => retry.step === step.kind) }
+  const llm = llmAfter(status, step, created, now)
+  const done = { ...status, llm, ...forgotten(status, (retry) => retry.step === step.kind) }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)
     return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1, updatedAt: now } }

@@ -49,6 +49,8 @@ export type Step =
   | { readonly kind: 'stopMachine'; readonly id: string; readonly unusedSince?: Instant | undefined }
   | { readonly kind: 'destroyMachine'; readonly id: string; readonly region: string; readonly why: DestroyReason }
   | { readonly kind: 'prepareMachine'; readonly id: string; readonly boot: string }
+  /** A new token for the LLM proxy, while the machine runs. */
+  | { readonly kind: 'renewToken'; readonly id: string; readonly boot: string }
   | { readonly kind: 'requestCertificate'; readonly host: string }
   | { readonly kind: 'deleteCertificate'; readonly host: string }
   /** The tenant's document becomes a tombstone: ids for ever, nothing about the person. */
@@ -79,6 +81,7 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   stopMachine: 'stopping the machine',
   destroyMachine: 'destroying the machine',
   prepareMachine: 'installing the browser packages',
+  renewToken: 'renewing the token for the LLM proxy',
   requestCertificate: 'requesting the certificate',
   deleteCertificate: 'deleting the certificate',
   forgetTenant: 'purging the tenant',

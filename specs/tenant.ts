@@ -126,6 +126,14 @@ export interface Retry {
   readonly message: string
 }
 
+/** The token for the LLM proxy. */
+export interface LlmTokenRecord {
+  /** Of the one in the machine's configuration, which each boot begins with. */
+  readonly issuedAt?: Instant | undefined
+  /** Of the one that the gateway got since, and the boot that has it. */
+  readonly renewed?: { readonly boot: string; readonly at: Instant } | undefined
+}
+
 export interface TenantStatus {
   readonly observedGeneration: number
   readonly effective: string
@@ -141,6 +149,8 @@ export interface TenantStatus {
   readonly alsoFailing?: readonly Retry[] | undefined
   /** Set while Fly cannot be asked about this tenant at all. */
   readonly outage?: Retry | undefined
+  /** Of a managed tenant. */
+  readonly llm?: LlmTokenRecord | undefined
   /** The boot whose root filesystem got its system packages. */
   readonly preparedBoot?: string | undefined
   readonly snapshot?: SnapshotRecord | undefined

@@ -49,6 +49,7 @@ export interface Config {
   readonly publicOrigin: string | undefined
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
+  readonly llmTokenMs: number
   readonly webhooks: {
     readonly billingSecrets: readonly string[] | undefined
     /** Private and loopback addresses, and http, may be told too. */
@@ -143,6 +144,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     publicOrigin: env.MOORAGE_PUBLIC_ORIGIN,
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
+    llmTokenMs: env.MOORAGE_LLM_TOKEN_DAYS * 86_400_000,
     webhooks: {
       billingSecrets: env.MOORAGE_BILLING_WEBHOOK_SECRETS,
       allowPrivate: env.MOORAGE_WEBHOOK_ALLOW_PRIVATE === '1',

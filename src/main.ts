@@ -36,6 +36,7 @@ import { classesIn } from './store/classes.ts'
 import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { replaysIn } from './store/replays.ts'
+import { revokedIn } from './store/revoked.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
 import { usageSource } from './usage/source.ts'
@@ -54,7 +55,7 @@ function masterKeyOf({ data, masterKey }: Config): Buffer {
   return Buffer.from(masterKey ?? secretFile(data, 'master-key', randomSecret), 'base64url')
 }
 
-const openKeys = (config: Config): Promise<Keys> => keysFrom(masterKeyOf(config), realClock)
+const openKeys = (config: Config): Promise<Keys> => keysFrom(masterKeyOf(config), realClock, config.llmTokenMs)
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
 function journalTo(
@@ -234,6 +235,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         ...{ replays: replaysIn(store.db), rates: config.rates },
         ready: () => operations.ready(),
         watch: operations.watch,
+        revoked: revokedIn(store.db),
       })
     : undefined
   if (api !== undefined) stack.add('API', () => api.close())

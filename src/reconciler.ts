@@ -71,6 +71,7 @@ export function platformSettings(options: PlatformOptions): PlatformSettings {
     bridgePort,
     retainMs: config.retainDays * dayMs,
     deferMs,
+    llmTokenMs: config.llmTokenMs,
     scale: Math.max(config.scale, 0.01),
     domain: config.domain,
     certificates: config.certificates,

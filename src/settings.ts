@@ -99,6 +99,12 @@ const main = {
     .url()
     .default('http://llm-proxy.internal:4000/v1')
     .describe('the LLM proxy of managed classes'),
+  MOORAGE_LLM_TOKEN_DAYS: z.coerce
+    .number()
+    .min(1)
+    .max(30)
+    .default(30)
+    .describe('how long a tenant’s token for it lives; it is renewed after two thirds of that'),
   MOORAGE_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

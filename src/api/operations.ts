@@ -9,6 +9,7 @@ import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
+import { llmOperations } from './llm.ts'
 import type { Operation } from './operation.ts'
 import { orphanOperations } from './orphans.ts'
 import { platformOperations } from './platform.ts'
@@ -31,6 +32,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...llmOperations(options),
     ...tokenOperations(options),
     ...auditOperations(options),
     ...platformOperations(options),

@@ -14,6 +14,7 @@ import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { LlmRoutes } from './llm.ts'
 import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
@@ -31,7 +32,7 @@ export interface ApiLog {
   error(fields: object, message: string): void
 }
 
-export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, TokenRoutes {
+export interface ApiOptions extends AdoptRoutes, AuditRoutes, LlmRoutes, OrphanRoutes, TokenRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

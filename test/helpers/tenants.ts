@@ -25,6 +25,8 @@ export const planSettings: PlanSettings = {
   bridgePort: 18_789,
   retainMs: 14 * 86_400_000,
   deferMs: 7 * 86_400_000,
+  // No token gets old in a test that is not about it.
+  llmTokenMs: Number.MAX_SAFE_INTEGER,
   scale: 1,
 }
 

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { readClasses, readExamples } from '../../src/classes.ts'
 import { ConfigError, readConfig } from '../../src/config.ts'
 import { openFolder, secretFile } from '../../src/folder.ts'
@@ -70,19 +69,6 @@ test('secrets follow from the master key, the tenant and the incarnation, and fr
   t.is(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size, 4)
   t.deepEqual(one.bridgeKey('a', 1), two.bridgeKey('a', 1))
   await t.throwsAsync(keysFrom(new Uint8Array(31), clock), { instanceOf: RangeError })
-})
-
-test('an LLM token verifies against the published keys, for its tenant and audience only', async (t) => {
-  const clock = { now: () => Date.now() }
-  const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
-  const jwks = createLocalJWKSet(keys.jwks() as JSONWebKeySet)
-  const token = await keys.llmToken('tenant-uid')
-  const { payload } = await jwtVerify(token, jwks, { issuer: 'moorage', audience: 'llm-proxy', algorithms: ['EdDSA'] })
-  t.is(payload.sub, 'tenant-uid')
-  t.false('d' in (keys.jwks().keys[0] ?? {}), 'the private part is not published')
-  await t.throwsAsync(jwtVerify(token, jwks, { audience: 'else' }))
-  const others = createLocalJWKSet((await keysFrom(new Uint8Array(32).fill(8), clock)).jwks() as JSONWebKeySet)
-  await t.throwsAsync(jwtVerify(token, others))
 })
 
 test('the classes of the repository cover every example', (t) => {

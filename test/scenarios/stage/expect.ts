@@ -108,6 +108,7 @@ function tenantProblems(ends: Ends, name: string, wanted: TenantExpectation): st
     ...countProblems('cold boots', guests?.boots, wanted.boots),
     ...whyProblems(tenant, wanted.why, ends.after.at),
     ...countProblems('installs of the browser packages', guests?.installs, wanted.installs),
+    ...countProblems('tokens given to the gateway', guests?.tokens.length, wanted.tokens),
   ]
 }
 

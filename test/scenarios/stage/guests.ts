@@ -16,6 +16,8 @@ export interface GuestHistory {
   readonly installs: number
   /** What the last cold boot met on the volume: nothing yet, or the uid that wrote there first. */
   readonly found: string | undefined
+  /** The tokens for the LLM proxy that the gateway was given as it ran. */
+  readonly tokens: readonly string[]
 }
 
 /** How the gateways behave, where they are not as they should. */
@@ -23,6 +25,8 @@ export interface Mood {
   readonly gateway: 'well' | 'unreachable' | 'starting' | 'mismatch'
   /** Exit codes of the next installs, one after the other; then 0. */
   readonly installExits: readonly number[]
+  /** The same for new tokens. */
+  readonly renewExits: readonly number[]
 }
 
 export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefined }
@@ -62,7 +66,7 @@ export function moved({ up, ...rest }: SavedGuests, from: string, to: string): S
 /** How long a gateway takes from its boot to its first answer. */
 const startupMs = 2_000
 
-const nothingYet: GuestHistory = { boots: 0, installs: 0, found: undefined }
+const nothingYet: GuestHistory = { boots: 0, installs: 0, found: undefined, tokens: [] }
 
 function ownerOn(volumeFolder: string | undefined): string | undefined {
   const file = join(volumeFolder ?? '', 'owner')
@@ -80,7 +84,7 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   const bornAt = new Map(saved?.bornAt)
   const bootOf = new Map(saved?.bootOf)
   const trespasses: string[] = []
-  let mood: Mood = { gateway: 'well', installExits: [] }
+  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [] }
 
   const historyOf = (uid: string) => histories.get(uid) ?? nothingYet
   const note = (uid: string, more: Partial<GuestHistory>) => histories.set(uid, { ...historyOf(uid), ...more })
@@ -105,6 +109,13 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
 
   async function exec(machine: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
     const guest = inner.up.get(machine)
+    if (guest !== undefined && command.includes('moorage-renew')) {
+      const [exit = 0, ...rest] = mood.renewExits
+      mood = { ...mood, renewExits: rest }
+      if (exit !== 0) return said(exit, `the gateway cannot read ${command.at(-1) ?? ''}`)
+      note(uidOf(guest), { tokens: [...historyOf(uidOf(guest)).tokens, command.at(-1) ?? ''] })
+      return said(0)
+    }
     if (guest === undefined || !command.includes('moorage-prepare')) return inner.exec(machine, command, timeoutMs)
     const [exit, ...rest] = mood.installExits
     mood = { ...mood, installExits: rest }
@@ -131,8 +142,8 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   return {
     host: { ...inner, start, exec },
     probe: { ask: (machine) => Promise.resolve(answer(machine)) },
-    setMood: ({ gateway = mood.gateway, installExits = mood.installExits }) => {
-      mood = { gateway, installExits }
+    setMood: ({ gateway = mood.gateway, installExits = mood.installExits, renewExits = mood.renewExits }) => {
+      mood = { gateway, installExits, renewExits }
     },
     history: historyOf,
     trespasses,

@@ -28,6 +28,7 @@ const mood = z
   .strictObject({
     gateway: z.enum(['well', 'unreachable', 'starting', 'mismatch']),
     installExits: z.array(z.int()),
+    renewExits: z.array(z.int()),
   })
   .partial()
 
@@ -86,6 +87,8 @@ const tenantExpectation = {
   data: z.enum(['own', 'none']).optional(),
   boots: z.int().optional(),
   installs: z.int().optional(),
+  /** How many tokens for the LLM proxy the gateway was given as it ran. */
+  tokens: z.int().optional(),
   /** Part of the sentence that says why the tenant is as it is. */
   why: z.string().optional(),
 }
