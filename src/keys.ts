@@ -6,6 +6,8 @@ import type { Secrets } from '../reconciler/ports.ts'
 import type { Clock } from '../specs/clock.ts'
 
 export interface Keys extends Secrets {
+  /** What messages to a webhook endpoint are signed with: `whsec_…`. */
+  webhookSecret(endpoint: string, version: number): string
   /** The public keys that verify the tenants' LLM tokens. */
   jwks(): { readonly keys: readonly JWK[] }
 }
@@ -34,6 +36,7 @@ export async function keysFrom(master: Uint8Array, clock: Pick<Clock, 'now'>): P
   return {
     gatewayToken: (uid) => derive(master, 'gateway-token', uid, 1).toString('base64url'),
     bridgeKey: (uid, incarnation) => derive(master, 'bridge-key', uid, incarnation),
+    webhookSecret: (endpoint, version) => `whsec_${derive(master, 'webhook', endpoint, version).toString('base64')}`,
     llmToken: (uid) =>
       new SignJWT()
         .setProtectedHeader({ alg: 'EdDSA', kid, typ: 'at+jwt' })

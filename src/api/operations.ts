@@ -13,6 +13,7 @@ import { platformOperations } from './platform.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
+import { webhookOperations } from './webhooks.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
@@ -21,6 +22,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...insightOperations(options),
     ...eventOperations(options),
     ...billingOperations({ ...options, ...options.money }),
+    ...webhookOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),

@@ -5,6 +5,7 @@ import { applyBillingSchema } from './billing.ts'
 import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
 import { applyTokenSchema } from './tokens.ts'
+import { applyWebhookSchema } from './webhooks.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -24,5 +25,6 @@ export async function applySchema(db: Db): Promise<void> {
   await applyUsageSchema(db)
   await applyBillingSchema(db)
   await applyTokenSchema(db)
+  await applyWebhookSchema(db)
   await applyAuditSchema(db)
 }

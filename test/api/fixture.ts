@@ -11,6 +11,7 @@ import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { webhookKeys } from '../helpers/webhook-keys.ts'
 import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
@@ -73,7 +74,7 @@ export async function startTestApi(
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
-    money: moneyIn(store.db, { billingSecrets: undefined }),
+    money: moneyIn(store.db, { billingSecrets: undefined, allowPrivate: true }, webhookKeys),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
