@@ -5,7 +5,10 @@ import type { Secrets } from '../reconciler/ports.ts'
 import type { Clock } from '../specs/clock.ts'
 import { keyPeriodMs, llmKeysFrom, privateKeyOf, type LlmKeys } from './llm-keys.ts'
 
-export interface Keys extends Secrets, Pick<LlmKeys, 'jwks'> {}
+export interface Keys extends Secrets, Pick<LlmKeys, 'jwks'> {
+  /** What messages to a webhook endpoint are signed with: `whsec_…`. */
+  webhookSecret(endpoint: string, version: number): string
+}
 
 function derive(master: Uint8Array, purpose: string, ...context: readonly (string | number)[]): Buffer {
   return Buffer.from(hkdfSync('sha256', master, 'moorage/1', [purpose, ...context].join('\n'), 32))
@@ -26,6 +29,7 @@ export function keysFrom(
   return Promise.resolve({
     gatewayToken: (uid) => derive(master, 'gateway-token', uid, 1).toString('base64url'),
     bridgeKey: (uid, incarnation) => derive(master, 'bridge-key', uid, incarnation),
+    webhookSecret: (endpoint, version) => `whsec_${derive(master, 'webhook', endpoint, version).toString('base64')}`,
     llmToken: (uid) => llm.token(uid),
     jwks: () => llm.jwks(),
   })

@@ -23,7 +23,7 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
-import { moneyIn } from './money.ts'
+import { moneyIn, startTelling } from './money.ts'
 import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
@@ -187,12 +187,16 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const meter = roles.has('reconciler') ? operations.withReconciler(() => reconciler) : undefined
   const client = openClient(config, { ...fly, log: metrics.fly, spans: tracing.spans })
   const cloud = openCloud(config, client)
+  const money = moneyIn(store.db, config.webhooks, keys)
   const startController = async () => {
+    const failed = (error: unknown) => log.error({ err: error }, 'webhooks could not be told')
+    const telling = startTelling({ money, tenants, clock: realClock, failed })
+    stack.add('webhooks', () => telling.close())
     reconciler = await startReconciler({
       config,
       settings: platformSettings({ config, proxyPort: proxy?.port }),
       store,
-      tenants,
+      tenants: telling.tenants,
       fleet,
       cloud,
       usageSource: usageSource(client, config.fly.app, cloud),
@@ -224,7 +228,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         events,
-        money: moneyIn(store.db, config.webhooks),
+        money,
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

@@ -17,6 +17,7 @@ import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
 import { tokenOperations } from './tokens.ts'
+import { webhookOperations } from './webhooks.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
@@ -26,6 +27,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...insightOperations(options),
     ...eventOperations(options),
     ...billingOperations({ ...options, ...options.money }),
+    ...webhookOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),

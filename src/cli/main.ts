@@ -21,7 +21,7 @@ import {
   setMode,
   steer,
 } from './fleet.ts'
-import { cost, type CostOptions } from './costs.ts'
+import { moneyCommands } from './money.ts'
 import { type Format, formats } from './output.ts'
 import { act, diff, entitle, events, get, plan, remove, setFields, setState, why, type Selected } from './tenants.ts'
 
@@ -179,18 +179,6 @@ function fleetCommands(program: Command): void {
       .action(async (id: string) => print(await decide(openApi(), action, id)))
 }
 
-function moneyCommands(program: Command): void {
-  program
-    .command('cost')
-    .description('what each tenant used in a month, what that costs, and what suspending saved')
-    .option('--month <month>', 'such as 2026-11; the present one unless set')
-    .option('--csv', 'for a spreadsheet', false)
-    .addOption(output())
-    .action(async ({ output: format, ...options }: Shown & CostOptions) =>
-      print(await cost(openApi(), options, format)),
-    )
-}
-
 function moor(): Command {
   const program = new Command('moor').description('Moorage from a terminal').exitOverride()
   program.addHelpText(
@@ -201,7 +189,7 @@ function moor(): Command {
   changeCommands(program)
   fleetCommands(program)
   callerCommands(program, { openApi, print, note })
-  moneyCommands(program)
+  moneyCommands(program, { openApi, print, output })
   return program
 }
 

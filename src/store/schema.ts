@@ -6,6 +6,7 @@ import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
 import { applyReplaySchema } from './replays.ts'
 import { applyTokenSchema } from './tokens.ts'
+import { applyWebhookSchema } from './webhooks.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -26,5 +27,6 @@ export async function applySchema(db: Db): Promise<void> {
   await applyBillingSchema(db)
   await applyReplaySchema(db)
   await applyTokenSchema(db)
+  await applyWebhookSchema(db)
   await applyAuditSchema(db)
 }

@@ -12,6 +12,7 @@ import { readClasses } from '../../src/classes.ts'
 import { openCallers } from '../../src/callers.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { webhookKeys } from '../helpers/webhook-keys.ts'
 import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
@@ -79,7 +80,7 @@ export async function startTestApi(
     replays: replaysIn(store.db),
     events: eventsIn(store.db),
     ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
-    money: moneyIn(store.db, { billingSecrets: undefined }),
+    money: moneyIn(store.db, { billingSecrets: undefined, allowPrivate: true }, webhookKeys),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }

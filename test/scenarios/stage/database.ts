@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient, type Db, type Document } from 'mongodb'
+import { webhookKeys } from '../../helpers/webhook-keys.ts'
 import { moneyIn, type Money } from '../../../src/money.ts'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
@@ -51,7 +52,7 @@ const storesIn = (db: Db) => ({
   classStore: classesIn(db),
   rollouts: rolloutsIn(db),
   orphans: orphansIn(db),
-  money: moneyIn(db, { billingSecrets: undefined }),
+  money: moneyIn(db, { billingSecrets: undefined, allowPrivate: true }, webhookKeys),
   replays: replaysIn(db),
 })
 

@@ -1,0 +1,52 @@
+// The commands about money: costs and webhooks.
+import { Command, Option } from 'commander'
+import type { Api } from './client.ts'
+import { cost, type CostOptions } from './costs.ts'
+import type { Format } from './output.ts'
+import { addEndpoint, deliveries, endpoints, redeliver, removeEndpoint, testEndpoint } from './webhooks.ts'
+
+interface Surroundings {
+  readonly openApi: () => Api
+  readonly print: (text: string) => void
+  readonly output: () => Option
+}
+
+interface Shown {
+  readonly output: Format
+}
+
+/** Adds `cost` and `webhook`. */
+export function moneyCommands(program: Command, { openApi, print, output }: Surroundings): void {
+  program
+    .command('cost')
+    .description('what each tenant used in a month, what that costs, and what suspending saved')
+    .option('--month <month>', 'such as 2026-11; the present one unless set')
+    .option('--csv', 'for a spreadsheet', false)
+    .addOption(output())
+    .action(async ({ output: format, ...options }: Shown & CostOptions) =>
+      print(await cost(openApi(), options, format)),
+    )
+  const group = program.command('webhook').description('who is told of changes, and what could not be told')
+  group
+    .command('list')
+    .addOption(output())
+    .action(async ({ output: format }: Shown) => print(await endpoints(openApi(), format)))
+  group
+    .command('add')
+    .argument('<url>')
+    .argument('[event...]', 'all unless set')
+    .action(async (url: string, events: readonly string[]) => print(await addEndpoint(openApi(), url, events)))
+  group
+    .command('deliveries')
+    .addOption(new Option('--state <state>').choices(['pending', 'done', 'dead']))
+    .addOption(output())
+    .action(async ({ state, output: format }: Shown & { readonly state?: string }) =>
+      print(await deliveries(openApi(), state, format)),
+    )
+  const one = { remove: removeEndpoint, test: testEndpoint, redeliver }
+  for (const [name, run] of Object.entries(one))
+    group
+      .command(name)
+      .argument('<id>')
+      .action(async (id: string) => print(await run(openApi(), id)))
+}
