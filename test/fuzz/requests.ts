@@ -123,9 +123,10 @@ function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text
   const types = Object.entries(requestBody.content)
   const right = fc
     .constantFrom(...types)
-    .chain(([type, { schema }]) =>
-      (type.includes('merge-patch') ? patch : valueFor(schema)).map((value) => ({ type, text: JSON.stringify(value) })),
-    )
+    .chain(([type, { schema }]) => {
+      const value: fc.Arbitrary<unknown> = type.includes('merge-patch') ? patch : valueFor(schema)
+      return value.map((sent) => ({ type, text: JSON.stringify(sent) }))
+    })
   const type = fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'nonsense')
   const text = fc.oneof(
     fc.json({ maxDepth: 2 }),
