@@ -121,12 +121,10 @@ const patch = fc.record(
 function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
   if (requestBody === undefined) return fc.constant({})
   const types = Object.entries(requestBody.content)
-  const right = fc
-    .constantFrom(...types)
-    .chain(([type, { schema }]) => {
-      const value: fc.Arbitrary<unknown> = type.includes('merge-patch') ? patch : valueFor(schema)
-      return value.map((sent) => ({ type, text: JSON.stringify(sent) }))
-    })
+  const right = fc.constantFrom(...types).chain(([type, { schema }]) => {
+    const value: fc.Arbitrary<unknown> = type.includes('merge-patch') ? patch : valueFor(schema)
+    return value.map((sent) => ({ type, text: JSON.stringify(sent) }))
+  })
   const type = fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'nonsense')
   const text = fc.oneof(
     fc.json({ maxDepth: 2 }),
