@@ -117,7 +117,9 @@ function drain(server: Server, clock: Clock): Promise<void> {
 /** Starts listening. Rejects when the port is taken. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { host, port, clock } = options
-  const callback = apiApp(options).callback()
+  const app = apiApp(options)
+  app.setMaxListeners(0)
+  const callback = app.callback()
   const server = createServer(limits, (request, response) => {
     // While draining, a connection goes with its last answer; it counts as idle only a turn later.
     response.once('close', () => {
@@ -135,6 +137,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     port: address.port,
-    close: () => drain(server, clock),
+    close: () => {
+      // Streams have no end of their own.
+      app.emit('closing')
+      return drain(server, clock)
+    },
   }
 }

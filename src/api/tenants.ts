@@ -9,16 +9,17 @@ import { answerTenant } from './answer.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { dryRunShape } from './insight-view.ts'
-import { either, empty, json, operation, text, type Operation } from './operation.ts'
+import { empty, json, operation, type Answered, type Operation } from './operation.ts'
 import { mergePatch, patched } from './merge-patch.ts'
 import { answerTable, linkNext, outputField, tenantColumns, wantsTable } from './print.ts'
 import { dryRunQuery, limitField } from './query.ts'
 import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
 import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
+import { tenantWatch, wantsWatch, type WatchOptions } from './tenant-watch.ts'
 import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './writes.ts'
 
-export interface TenantRoutes extends InsightRoutes {
+export interface TenantRoutes extends InsightRoutes, Pick<WatchOptions, 'log'> {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
 }
@@ -29,6 +30,8 @@ const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
 const page = z.strictObject({
   ...selectionFields,
   output: outputField,
+  /** Changes as they come, as server-sent events; also by the Accept header. */
+  watch: z.enum(['', 'true']).optional(),
   limit: limitField,
   cursor: z
     .string()
@@ -102,10 +105,20 @@ async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): P
   answerTenant(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
+const listed: Answered = {
+  ...json(pageOf(tenantShape), { headers: ['Link'] }),
+  content: {
+    'application/json': pageOf(tenantShape),
+    'text/plain': z.string(),
+    'text/event-stream': z.string(),
+  },
+}
+
 const tagged = (description: string) => json(tenantShape, { description, headers: ['ETag'] })
 const orDryRun = json(z.union([tenantShape, dryRunShape]))
 
 function reads(routes: TenantRoutes): readonly Operation[] {
+  const watch = tenantWatch(routes)
   return [
     operation({
       ...{
@@ -117,8 +130,11 @@ function reads(routes: TenantRoutes): readonly Operation[] {
       },
       summary: 'A page of tenants in the order of their names.',
       query: page,
-      answers: { 200: either(json(pageOf(tenantShape), { headers: ['Link'] }), text(z.string())) },
-      handle: ({ context, query }) => list(routes, context, query),
+      answers: { 200: listed },
+      handle: ({ context, query }) => {
+        const { watch: asked, labelSelector: labels, fieldSelector: fields } = query
+        return wantsWatch(context, asked) ? watch(context, { labels, fields }) : list(routes, context, query)
+      },
     }),
     operation({
       ...{ id: 'getTenant', method: 'get', path: '/v1/tenants/{name}', tag: 'tenants' },
