@@ -39,6 +39,13 @@ p { margin: 0 0 1rem }
 }
 `
 
+/**
+ * Where the address has a fragment (OpenClaw's links carry `#token=` there), Chromium takes the refresh for a jump within
+ * the page and loads nothing. The page's content policy names this script by its hash and allows no other.
+ */
+export const refreshScript =
+  "if (location.hash) setTimeout(() => location.reload(), document.querySelector('meta[http-equiv]').content * 1000)"
+
 /** A whole HTML document. Every text is escaped here. */
 export function htmlPage({ status, title, detail, requestId, refresh }: PageWords): string {
   const waits = refresh !== undefined
@@ -59,7 +66,7 @@ ${waits ? `<meta http-equiv="refresh" content="${refresh}">\n` : ''}<title>${esc
 ${waits ? '<div class="bar" aria-hidden="true"></div>\n' : ''}<p>${escapeHtml(detail)}</p>
 ${waits ? `<p>This page looks again by itself every ${refresh} seconds.</p>\n` : ''}<p class="quiet">Request ${escapeHtml(requestId)}</p>
 </main>
-</body>
+${waits ? `<script>${refreshScript}</script>\n` : ''}</body>
 </html>
 `
 }

@@ -1,7 +1,8 @@
 // The proxy's own answers: a page for browsers, problem+json (RFC 9457) for everything else. Pure. An answer never says
 // where a tenant lives: no address, no machine, no query, and nothing of another tenant.
+import { createHash } from 'node:crypto'
 import type { ClosedReason } from '../specs/route.ts'
-import { htmlPage } from './page-html.ts'
+import { htmlPage, refreshScript } from './page-html.ts'
 
 export type Reason =
   | ClosedReason
@@ -154,5 +155,6 @@ export function page({ reason, requestId, accept, retrySeconds, detail }: PageRe
   }
 }
 
-const contentPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const scriptHash = createHash('sha256').update(refreshScript).digest('base64')
+
+const contentPolicy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`

@@ -70,14 +70,18 @@ function listening(server: http.Server, where: ListenOptions): Promise<number> {
   })
 }
 
+/** Connections that the kernel keeps until they are taken: a deploy's WebSockets come back all at once (it allows 4,096). */
+const backlog = 4_096
+
 /** The kernel deals new connections to all who share the port; who took it without sharing keeps it. */
 async function bind(server: http.Server, { port, host, shared = false }: ProxyOptions): Promise<number> {
-  if (!shared) return listening(server, { port, host })
+  const where = { port, host, backlog }
+  if (!shared) return listening(server, where)
   try {
-    return await listening(server, { port, host, reusePort: true })
+    return await listening(server, { ...where, reusePort: true })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOTSUP') throw error
-    return listening(server, { port, host })
+    return listening(server, where)
   }
 }
 

@@ -1,5 +1,6 @@
 // The proxy's own pages: who gets which form, what they promise, and what they never say.
 import test from 'ava'
+import { createHash } from 'node:crypto'
 import { escapeHtml } from '../../proxy/page-html.ts'
 import { page, type Reason } from '../../proxy/pages.ts'
 
@@ -72,9 +73,16 @@ test('only what will change by itself promises a time', (t) => {
   t.true(ask('provisioning', browser).body.includes('<meta http-equiv="refresh" content="5">'))
 })
 
-test('the page needs nothing from elsewhere, runs nothing, and can be read by machines', (t) => {
+test('the page needs nothing from elsewhere, runs only what its policy names, and can be read by machines', (t) => {
   const { body, headers } = ask('provisioning', browser)
-  t.notRegex(body, /https?:\/\/|<script|<link|<img|@import|url\(/)
+  t.notRegex(body, /https?:\/\/|<script [^>]|<link|<img|@import|url\(/)
+  const scripts = [...body.matchAll(/<script>([^]*?)<\/script>/g)].map(([, text = '']) => text)
+  t.is(scripts.length, 1)
+  const hash = createHash('sha256')
+    .update(scripts[0] ?? '')
+    .digest('base64')
+  t.true(String(headers['content-security-policy']).includes(`script-src 'sha256-${hash}'`))
+  t.false(ask('billing', browser).body.includes('<script'), 'a page that stays runs nothing')
   t.regex(String(headers['content-security-policy']), /default-src 'none'/)
   t.regex(body, /<html lang="en">/)
   t.regex(body, /<main>[^]*<h1>/)

@@ -8,6 +8,8 @@ import type { SoakStage } from './stage.ts'
 
 export interface Fleet {
   readonly targets: Target[]
+  /** Those that the users leave alone for now. */
+  readonly quiet: Set<Target>
   of(group: Group): readonly Target[]
 }
 
@@ -36,7 +38,7 @@ async function add(stage: SoakStage, fleet: Fleet, name: string, group: Group): 
 /** Makes the tenants, and waits until each one's road is open. */
 export async function settle(stage: SoakStage, counts: Readonly<Record<Group, number>>): Promise<Fleet> {
   const targets: Target[] = []
-  const fleet: Fleet = { targets, of: (group) => targets.filter((target) => target.group === group) }
+  const fleet: Fleet = { targets, quiet: new Set(), of: (group) => targets.filter((target) => target.group === group) }
   for (const [group, count] of Object.entries(counts) as [Group, number][])
     for (let index = 0; index < count; index += 1) await add(stage, fleet, `${group}${index}`, group)
   for (const { name } of targets)
@@ -48,7 +50,7 @@ export async function settle(stage: SoakStage, counts: Readonly<Record<Group, nu
 }
 
 /** As if nobody had used the tenant for an hour, whoever uses it just now. */
-async function forget({ db }: SoakStage, { uid }: Target): Promise<void> {
+export async function forget({ db }: SoakStage, { uid }: Target): Promise<void> {
   const past = Date.now() - 3_600_000
   const of = { _id: uid as never }
   await db.collection('activity').updateOne(of, { $set: { lastUsedAt: past }, $inc: { revision: 1 } })
@@ -62,6 +64,27 @@ async function fault(stage: SoakStage, kind: 'migrate' | 'crash', { uid }: Targe
   if (machine === undefined) return
   const body = JSON.stringify({ kind, machine: machine.id, count: 1 })
   await api({ api: stage.fly, token: 'simulated' }, '/_sim/faults', { method: 'POST', headers: json, body })
+}
+
+/** Longer than a stream of events, and the writing of who was used: after that much silence a sleep is one that nobody undoes. */
+const silenceMs = 26_000
+
+/** Lets a tenant fall asleep: in the middle of use, or after a silence, after which users wake it. */
+async function lull(
+  stage: SoakStage,
+  { quiet }: Fleet,
+  ledger: Ledger,
+  sleeper: Target,
+  silent: boolean,
+): Promise<void> {
+  ledger.count(silent ? 'tenant put to sleep' : 'tenant put to sleep in use')
+  if (silent) {
+    quiet.add(sleeper)
+    await delay(silenceMs)
+  }
+  await forget(stage, sleeper)
+  await delay(4_000)
+  quiet.delete(sleeper)
 }
 
 type Deed = (stage: SoakStage, fleet: Fleet, target: Target, going: () => boolean) => Promise<void>
@@ -111,7 +134,12 @@ export async function disturb(stage: SoakStage, fleet: Fleet, ledger: Ledger, go
     const deed = deeds[name]
     const target = first[(deed?.of(round) ?? 0) % first.length]
     const sleeper = sleepers[round % sleepers.length]
-    if (sleeper !== undefined) await forget(stage, sleeper)
+    if (sleeper !== undefined && !fleet.quiet.has(sleeper))
+      running.push(
+        lull(stage, fleet, ledger, sleeper, round % 2 === 0).catch((error: unknown) =>
+          ledger.violated(`sleep of ${sleeper.name}: ${String(error)}`),
+        ),
+      )
     if (target !== undefined && deed !== undefined && !under.has(target)) {
       under.add(target)
       ledger.count(`tenant ${name}`)

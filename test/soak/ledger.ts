@@ -48,7 +48,12 @@ export class Ledger {
   }
 
   violated(what: string): void {
-    this.count('violations')
+    this.count(
+      `VIOLATION ${what
+        .replace(/([a-z])\d+/g, '$1')
+        .replace(/\d{2,}/g, '#')
+        .slice(0, 90)}`,
+    )
     if (this.violations.length < 50) this.violations.push(`${new Date().toISOString()} ${what}`)
   }
 

@@ -66,7 +66,8 @@ async function run(stage: SoakStage, { minutes, sockets, print }: SoakOptions): 
   const end = Date.now() + minutes * 60_000
   const going = () => Date.now() < end && stage.ended() === undefined
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
-  const traffic: Traffic = { port: stage.proxyPort, ledger, agent, going }
+  const quiet = (target: Target) => fleet.quiet.has(target)
+  const traffic: Traffic = { port: stage.proxyPort, ledger, agent, going, quiet }
   const memory: Memory[] = []
   const all = () => fleet.targets
   const others = () => fleet.targets.filter(({ group }) => group !== 'steady')

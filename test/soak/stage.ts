@@ -86,11 +86,27 @@ function connectionsTo(pid: number, port: number): number {
 
 const memoryUsage = 'JSON.stringify(process.memoryUsage())'
 
-/** Starts everything below `folder`. */
+type Closer = () => Promise<unknown>
+
+/** Starts everything below `folder`; what has been started is ended where the rest does not come up. */
 export async function startStage(folder: string): Promise<SoakStage> {
+  const closers: Closer[] = []
+  const close = async () => {
+    for (const end of closers.splice(0).reverse()) await end()
+  }
+  return start(folder, closers, close).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
+}
+
+async function start(folder: string, closers: Closer[], close: () => Promise<void>): Promise<SoakStage> {
   const mongo = await startEmbedded({ folder: join(folder, 'db') })
+  closers.push(() => mongo.close())
   const client = new MongoClient(mongo.uri)
+  closers.push(() => client.close())
   const fly = await startFly(join(folder, 'fly'), { MOORAGE_SIM_SCALE: '0.1' })
+  closers.push(() => fly.end('SIGTERM'))
   const proxyPort = await freePort()
   const data = join(folder, 'data')
   const settings = {
@@ -99,6 +115,7 @@ export async function startStage(folder: string): Promise<SoakStage> {
     ...{ FLY_API_TOKEN: 'simulated', FLY_FLAPS_BASE_URL: fly.url, FLY_APP: 'moorage-soak' },
   }
   const main = startNode('src/main.ts', { ...settings, MOORAGE_ROLES: 'api,reconciler', MOORAGE_API_PORT: '0' })
+  closers.push(() => main.end('SIGTERM'))
   const found = (what: string, started: Started, pattern: RegExp) =>
     until(what, 90_000, () => {
       if (started.child.exitCode !== null) throw new Error(started.output())
@@ -107,8 +124,10 @@ export async function startStage(folder: string): Promise<SoakStage> {
   const api = await found('the API is up', main, /REST API +(\S+)/)
   const inspected = { ...settings, MOORAGE_ROLES: 'proxy', NODE_OPTIONS: '--inspect=127.0.0.1:0' }
   const proxy = startNode('src/main.ts', inspected)
+  closers.push(() => proxy.end('SIGTERM'))
   await found('the proxy is up', proxy, /Proxy +http:\S+:(\d+)\n/)
   const inspector = await inspect(proxy)
+  closers.push(async () => inspector.leave())
   const token = readFileSync(join(data, 'admin-token'), 'utf8').trim()
   return {
     ...{ api, token, proxyPort, fly: fly.url, db: client.db('moorage') },
@@ -121,13 +140,6 @@ export async function startStage(folder: string): Promise<SoakStage> {
     },
     upstreamSockets: () => connectionsTo(proxy.pid, bridgePort),
     ended: () => [main, proxy].find(({ child }) => child.exitCode !== null || child.signalCode !== null)?.output(),
-    close: async () => {
-      inspector.leave()
-      await proxy.end('SIGTERM')
-      await main.end('SIGTERM')
-      await fly.end('SIGTERM')
-      await client.close()
-      await mongo.close()
-    },
+    close,
   }
 }

@@ -13,6 +13,8 @@ export interface Traffic {
   readonly ledger: Ledger
   readonly agent: http.Agent
   readonly going: () => boolean
+  /** Nobody sends the tenant anything now. */
+  readonly quiet: (target: Target) => boolean
 }
 
 interface Asked {
@@ -56,7 +58,10 @@ function request({ port, ledger, agent }: Traffic, target: Target, { what, metho
       asked.destroy()
     })
     asked.on('error', ({ message }) =>
-      done(() => (begun ? ledger.cut : ledger.lost).call(ledger, what, target, message)),
+      done(() => {
+        if (begun) ledger.cut(what, target, message)
+        else ledger.lost(what, target, message)
+      }),
     )
     asked.on('response', (answer) => {
       begun = true
@@ -86,7 +91,7 @@ export async function browse(traffic: Traffic, targets: () => readonly Target[],
     const among = targets()
     const target = among[Math.floor(draw() * among.length)]
     const kind = kinds[Math.floor(draw() * kinds.length)]
-    if (target !== undefined && kind !== undefined) await request(traffic, target, kind)
+    if (target !== undefined && kind !== undefined && !traffic.quiet(target)) await request(traffic, target, kind)
     await delay(100 + draw() * 400)
   }
 }
@@ -95,7 +100,11 @@ const sayEveryMs = 20_000
 const echoMs = 45_000
 
 /** One WebSocket's life: opened, checked, spoken on, and over. */
-function converse({ port, ledger, going }: Traffic, target: Target, draw: () => number): Promise<'refused' | 'over'> {
+function converse(
+  { port, ledger, going, quiet }: Traffic,
+  target: Target,
+  draw: () => number,
+): Promise<'refused' | 'over'> {
   return new Promise((resolve) => {
     const headers = { host: `${target.name}.localhost` }
     const socket = new WebSocket(`ws://127.0.0.1:${port}/echo`, { headers, handshakeTimeout: silentMs })
@@ -114,7 +123,7 @@ function converse({ port, ledger, going }: Traffic, target: Target, draw: () => 
         if (Date.now() <= waiting.until) return
         ledger.lost('message', target, `no echo within ${echoMs} ms`)
         waiting = undefined
-      } else {
+      } else if (!quiet(target)) {
         waiting = { said: `${target.uid} ${(said += 1)}`, until: Date.now() + echoMs }
         socket.send(waiting.said)
       }
@@ -165,7 +174,7 @@ function converse({ port, ledger, going }: Traffic, target: Target, draw: () => 
 export async function attend(traffic: Traffic, pick: () => Target | undefined, draw: () => number): Promise<void> {
   while (traffic.going()) {
     const target = pick()
-    const end = target === undefined ? 'refused' : await converse(traffic, target, draw)
+    const end = target === undefined || traffic.quiet(target) ? 'refused' : await converse(traffic, target, draw)
     const waitMs = end === 'refused' ? 3_000 + draw() * 4_000 : 500 + draw() * 1_500
     if (traffic.going()) await delay(waitMs)
   }

@@ -4,6 +4,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import net from 'node:net'
 import { pipeline } from 'node:stream'
+import { controlPage } from './control-page.ts'
 import { setting, type Settings } from './settings.ts'
 
 /** What the answers depend on. */
@@ -68,15 +69,7 @@ function json(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function page(response: ServerResponse, view: GatewayView): void {
-  const text = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Stand-in gateway</title>
-<h1>Stand-in gateway</h1>
-<p>This is tenant <code>${view.uid}</code>, incarnation <code>${view.incarnation}</code>.</p>
-<p>A real machine shows OpenClaw's control page here.</p>
-</html>
-`
+  const text = controlPage(view)
   response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-length': Buffer.byteLength(text) })
   response.end(text)
 }
