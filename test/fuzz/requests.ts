@@ -95,7 +95,7 @@ function nameIn(text: string | undefined): string | undefined {
   return name
 }
 
-const asText = (value: unknown) => (typeof value === 'string' ? value : String(JSON.stringify(value)))
+const asText = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
 
 /** Header values are Latin-1 without controls: what cannot be sent cannot be tried. */
 const sendable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?').trim()
