@@ -55,7 +55,9 @@ test('an operation has one id and one address, and billing writes nothing but en
   t.is(new Set(operations.map(({ id }) => id)).size, operations.length)
   t.is(new Set(operations.map(({ method, path }) => `${method} ${path}`)).size, operations.length)
   // A plan of a document that is not applied writes nothing.
-  const writes = operations.filter(({ method, id }) => method !== 'get' && id !== 'planTenant' && id !== 'takeBillingWebhook')
+  const writes = operations.filter(
+    ({ method, id }) => method !== 'get' && id !== 'planTenant' && id !== 'takeBillingWebhook',
+  )
   const of = (role: Role) => writes.filter(({ roles: may }) => may !== 'open' && may.includes(role)).map(({ id }) => id)
   t.deepEqual(of('viewer'), [])
   t.deepEqual(of('billing'), ['putEntitlement', 'putEntitlements'])
