@@ -90,6 +90,7 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
     data: config.data,
     scale: config.scale,
     seed: config.simSeed,
+    ...{ guest: config.guest, guestCache: config.guestCache, llmBaseUrl: config.llmBaseUrl },
     notice: (sentence) => log.warn(sentence),
   })
   stack.add('simulated Fly', () => sim.close())
@@ -117,7 +118,9 @@ async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Pr
     return
   }
   const policy = { domain: config.domain, certificates: config.certificates }
-  for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
+  // Each real gateway takes a core for half a minute and 1.2 GB of memory: one is enough to begin with.
+  const examples = readExamples().slice(0, config.guest === 'openclaw' ? 1 : undefined)
+  for (const document of examples) await tenants.add(newTenant(document, { clock: realClock, policy }))
 }
 
 /** The classes as every process sees them; those that are shipped are there from the first start on. */

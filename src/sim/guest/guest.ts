@@ -2,7 +2,7 @@
 import { appendFile, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bridge, startBridge } from '../../../boot/bridge.mjs'
-import type { ExecResult, GuestStart } from '../guest-host.ts'
+import type { ExecResult, GuestStart, RunningGuest } from '../guest-host.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 
 /** How long an address that is not free yet is tried again. */
@@ -35,7 +35,9 @@ function listen({ address, port, env, machine }: GuestStart, targetPort: number,
 const isOurs = ({ env }: GuestStart) =>
   ['MOORAGE_UID', 'OPENCLAW_CONFIG_B64', 'OPENCLAW_STATE_DIR'].some((name) => env[name] !== undefined)
 
-export class Guest {
+export class Guest implements RunningGuest {
+  /** It never ends by itself. */
+  readonly end = undefined
   readonly #start: GuestStart
   readonly #now: () => number
   #ranBefore = 0
