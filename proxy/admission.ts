@@ -24,6 +24,13 @@ export interface AdmissionOptions {
 /** What becomes of an exchange: it goes on, its client has left, or the page that it is answered with. */
 export type Verdict = 'go' | 'gone' | Reason
 
+/** Answers that go on for as long as somebody looks. */
+const ticking = /^(text\/event-stream|multipart\/x-mixed-replace)\s*(;|$)/i
+
+function isTicking(type: string | undefined): boolean {
+  return type !== undefined && ticking.test(type)
+}
+
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #limiter: TenantLimiter
@@ -50,15 +57,23 @@ export class Admission {
     const closed = resolution.kind === 'page' ? resolution.reason : undefined
     if (closed !== undefined && !holds(closed)) return closed
     if (Number(headers['content-length'] ?? 0) > limits.bodyBytes) return 'too-large'
-    if (resolution.kind === 'page') return 'hold'
+    if (resolution.kind === 'page') return this.#whileClosed(resolution.reason, exchange.uid)
     const { uid } = resolution.tenant
     const what = exchange.upgrade ? 'socket' : 'request'
     const entered = this.#limiter.enter(uid, what)
     if (entered !== 'entered') return entered
     exchange.left = () => this.#limiter.leave(uid, what)
+    if (what === 'request') this.#quietOnceTicking(exchange, uid)
     exchange.target = resolution.target
     activity.used(uid)
     return 'go'
+  }
+
+  /** Waiting is for those who are woken. The wish is passed on all the same: it may be heard later. */
+  #whileClosed(reason: Reason, uid: string | undefined): 'hold' | Reason {
+    if (reason !== 'asleep' || this.#options.activity.canWake?.() !== false) return 'hold'
+    if (uid !== undefined) this.#wake(uid)
+    return 'unwoken'
   }
 
   /** Has the exchange wait, and tells once what became of it; that may be at once. */
@@ -93,9 +108,15 @@ export class Admission {
     if (this.#options.road.resolve(exchange)?.kind === 'forward') this.used(exchange)
   }
 
-  /** Forgets the tenants that nobody asks for any more. */
-  sweep(): void {
+  /** To be called now and then: requests under way are a use, and who nobody asks for any more is forgotten. */
+  look(): void {
+    for (const uid of this.#limiter.busyTenants()) this.#options.activity.used(uid)
     this.#limiter.sweep()
+  }
+
+  /** Whether requests are under way that a sleep must not cut. */
+  busy(uid: string): boolean {
+    return this.#limiter.busy(uid)
   }
 
   /** Everybody who waits is sent away, and nobody may wait any more. */
@@ -128,7 +149,21 @@ export class Admission {
 
   /** Somebody waits for the tenant, has a request there, or has used it since anybody was told. */
   #inUse(uid: string): boolean {
-    return this.#waiting.waitsFor(uid) || this.#limiter.requests(uid) > 0 || this.#options.activity.unwritten(uid)
+    return this.#waiting.waitsFor(uid) || this.#limiter.busy(uid) || this.#options.activity.unwritten(uid)
+  }
+
+  /** A GET that is answered by a stream of events is somebody's open page, and no use by itself (README.md). */
+  #quietOnceTicking(exchange: Exchange, uid: string): void {
+    if (exchange.method !== 'GET') return
+    const { left } = exchange
+    exchange.answered = (type) => {
+      if (!isTicking(type)) return
+      this.#limiter.quiet(uid, 1)
+      exchange.left = () => {
+        this.#limiter.quiet(uid, -1)
+        left?.()
+      }
+    }
   }
 
   #wake(uid: string): void {

@@ -2,15 +2,15 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Clock, Instant } from '../specs/clock.ts'
 import { Resting } from './breaker.ts'
-import { clientOf, framingProblem } from './headers.ts'
+import { clientOf, framingProblem, isPlain } from './headers.ts'
 import { readRequest } from './host.ts'
-import type { Lane } from './lanes.ts'
 import { page, type Answer, type Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { resolve, type Resolution } from './resolve.ts'
 import type { Entry } from './table.ts'
 import type { Target } from './target.ts'
 import { traceIdOf } from './trace.ts'
+import type { Wire } from './wire.ts'
 
 export interface RoadOptions {
   readonly clock: Clock
@@ -29,6 +29,8 @@ export interface Exchange {
   /** The trace that the client belongs to, if it says so. */
   readonly trace: string | undefined
   readonly upgrade: boolean
+  /** Whether it may take the fast lane. */
+  readonly plain: boolean
   readonly method: string
   readonly httpVersion: string
   readonly accept: string | undefined
@@ -42,6 +44,8 @@ export interface Exchange {
   target: Target | undefined
   /** Leaves what the exchange has a place in: the waiting room, then the tenant's limits. */
   left: (() => void) | undefined
+  /** To be told the content type of the tenant's answer when that begins. */
+  answered: (type: string | undefined) => void
   /** How many milliseconds it waited for the tenant to wake up. */
   heldMs: number | undefined
   /** Tells a WebSocket's client that we are going away; set once it is open. */
@@ -49,7 +53,7 @@ export interface Exchange {
   /** The request to the tenant, once it has a connection. */
   upstream: ClientRequest | undefined
   /** The connection to the tenant, while the request is in the fast lane. */
-  lane: Lane | undefined
+  lane: Wire | undefined
   /** Whether the connection had carried a request before. */
   reused: boolean
   /** Ends the wait for the answer's head. */
@@ -94,6 +98,7 @@ export class Road {
       since: this.#options.clock.now(),
       trace: traceIdOf(headers.traceparent),
       upgrade,
+      plain: isPlain(request),
       method,
       httpVersion,
       accept: headers.accept,
@@ -105,6 +110,7 @@ export class Road {
       uid: undefined,
       target: undefined,
       left: undefined,
+      answered: () => undefined,
       heldMs: undefined,
       farewell: undefined,
       upstream: undefined,

@@ -28,6 +28,7 @@ type Name = Exclude<keyof ProxyStats, 'pages' | 'holds' | 'requests' | 'upgrades
 
 const gauges: readonly (readonly [Name, string, string])[] = [
   ['tenants', 'routes', 'Tenants that the proxy has a route for'],
+  ['doubted', 'routes_doubted', 'Routes kept although the store lists them no more; anything but 0 is an alarm'],
   ['inFlight', 'requests_in_progress', 'Requests in progress'],
   ['openUpgrades', 'websockets_open', 'WebSockets open or being opened'],
   ['upstreamConnections', 'upstream_connections', 'Connections open to machines'],

@@ -14,8 +14,8 @@ export interface Entry {
 
 export interface TableEvents {
   opened(target: Target): void
-  /** Nothing may flow there any more. */
-  retired(target: Target): void
+  /** Nothing new may flow there any more. `now`: what has taken the route's place; undefined: nothing. */
+  retired(target: Target, now: TenantRoute | undefined): void
   /** The claimant asked for a host that the holder had first: it does not get it. */
   contested(host: string, holder: string, claimant: string): void
   /** The table has this of the tenant now, and had that before; undefined: nothing. */
@@ -28,9 +28,15 @@ export class RouteTable implements RouteSink {
   /** Who claims a host, first come first; only the first is ever routed to. */
   readonly #claims = new Map<string, readonly string[]>()
   readonly #dropped = new Set<string>()
+  #doubted = 0
 
   constructor(events: TableEvents) {
     this.#events = events
+  }
+
+  /** How many routes stay although they are not listed any more. */
+  get doubted(): number {
+    return this.#doubted
   }
 
   get size(): number {
@@ -59,7 +65,7 @@ export class RouteTable implements RouteSink {
     this.#byUid.set(tenant.uid, { tenant, target })
     this.#claim(tenant.uid, before?.tenant.hosts ?? [], tenant.hosts)
     if (target !== before?.target) {
-      if (before?.target !== undefined) this.#events.retired(before.target)
+      if (before?.target !== undefined) this.#events.retired(before.target, tenant)
       if (target !== undefined) this.#events.opened(target)
     }
     this.#events.changed(tenant.uid, tenant, before?.tenant)
@@ -76,6 +82,12 @@ export class RouteTable implements RouteSink {
 
   revive(uid: string): void {
     this.#dropped.delete(uid)
+    const entry = this.#byUid.get(uid)
+    if (entry !== undefined) this.#byUid.set(uid, { ...entry, tenant: { ...entry.tenant, revision: -1 } })
+  }
+
+  doubt(uids: readonly string[]): void {
+    this.#doubted = uids.length
   }
 
   #remove(uid: string): void {
@@ -83,7 +95,7 @@ export class RouteTable implements RouteSink {
     if (entry === undefined) return
     this.#byUid.delete(uid)
     this.#claim(uid, entry.tenant.hosts, [])
-    if (entry.target !== undefined) this.#events.retired(entry.target)
+    if (entry.target !== undefined) this.#events.retired(entry.target, undefined)
     this.#events.changed(uid, undefined, entry.tenant)
   }
 

@@ -51,7 +51,7 @@ export class Upstreams {
     this.#options = options
     const dial = (name: string) => this.#dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
-    this.lanes = new Lanes({ dial, idleMs: options.idleMs })
+    this.lanes = new Lanes({ clock: options.clock, dial, idleMs: options.idleMs })
     this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
   }
 
@@ -68,6 +68,7 @@ export class Upstreams {
 
   close(): void {
     for (const { target } of [...this.#live.values()]) this.retire(target)
+    this.lanes.close()
     this.pooled.destroy()
     this.single.destroy()
   }

@@ -24,6 +24,8 @@ export interface Config {
   readonly apiPort: number
   readonly proxyPort: number
   readonly flyPort: number
+  /** Health and metrics without a token; undefined: on the API's port alone. */
+  readonly opsPort: number | undefined
   readonly host: string
   /** Absolute path. */
   readonly data: string
@@ -102,6 +104,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     apiPort: env.MOORAGE_API_PORT,
     proxyPort: env.MOORAGE_PROXY_PORT,
     flyPort: env.MOORAGE_FLY_PORT,
+    opsPort: env.MOORAGE_OPS_PORT,
     host: env.MOORAGE_HOST,
     data: resolve(env.MOORAGE_DATA),
     domain: env.MOORAGE_DOMAIN,

@@ -8,7 +8,9 @@ import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
 import { OrphanSearch } from '../reconciler/orphans/search.ts'
+import { UsageRecorder, type UsageSource } from '../reconciler/usage/recorder.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
+import { deafMeter, idleQueue, type Meter, type QueueState } from '../reconciler/meter.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { classFollower } from '../reconciler/rollout/follow.ts'
@@ -26,6 +28,7 @@ import { orphansIn } from './store/orphans.ts'
 import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
+import { usageIn } from './store/usage.ts'
 
 export const bridgePort = 18_789
 
@@ -36,7 +39,7 @@ const listLagMs = 15_000
 const pollMs = 1_000
 const resyncMs = 300_000
 /** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
-const workers = 32
+export const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
 /** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
@@ -84,15 +87,19 @@ export interface ReconcilerOptions {
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly cloud: Cloud
+  readonly usageSource: UsageSource
   readonly keys: Keys
   readonly classes: BookStores & { readonly book: ClassBook }
   readonly clock: Clock
   readonly journal: Journal
   readonly log: Logger
+  readonly meter?: Meter | undefined
 }
 
 export interface RunningReconciler {
   readonly ports: Ports
+  /** What there is to do; nothing while another process holds the lease. */
+  queue(): QueueState
   /** Undefined while another process holds the lease. */
   term(): number | undefined
   wake(uid: string): void
@@ -167,13 +174,19 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       // Another controller may have destroyed, failed or doubted since this process last knew.
       await guards.load()
       const keeper = rolloutKeeper(options, ports)
+      const usage = new UsageRecorder({
+        store: usageIn(store.db),
+        source: options.usageSource,
+        naming: settings.naming,
+      })
       const sweeps: Sweep[] = [
         (reading) => guards.judge(reading),
         (reading) => memory.take(reading),
         (reading) => keeper.sweep(reading),
         (reading) => orphanSearch.sweep(reading),
+        (reading) => usage.sweep(reading),
       ]
-      active = new Controller(ports, { workers, sweeps })
+      active = new Controller(ports, { workers, sweeps, meter: options.meter ?? deafMeter })
       await active.start()
     }
   }
@@ -213,6 +226,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
   return {
     ports,
+    queue: () => active?.queue() ?? idleQueue,
     term: () => held.term,
     wake: (uid) => active?.wake(uid),
     close: async () => {

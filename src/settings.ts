@@ -30,7 +30,11 @@ const main = {
   MOORAGE_API_PORT: port.default(7070).describe('REST API; 0 takes a free port'),
   MOORAGE_PROXY_PORT: port.default(7080).describe('the proxy'),
   MOORAGE_FLY_PORT: port.default(7090).describe('the simulated Fly'),
-  MOORAGE_HOST: z.string().min(1).default('127.0.0.1').describe('the address that API and proxy listen on'),
+  MOORAGE_OPS_PORT: notes(port.optional(), {
+    description: 'health and metrics on a port of their own, without a token, also of a process without the API',
+    shown: 'none',
+  }),
+  MOORAGE_HOST: z.string().min(1).default('127.0.0.1').describe('the address that everything listens on'),
   MOORAGE_DATA: z
     .string()
     .min(1)

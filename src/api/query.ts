@@ -11,6 +11,13 @@ export const limitField = z
   .transform(Number)
   .pipe(z.int().min(1).max(500))
   .default(100)
+  .meta({
+    // It comes as text and is read as a number.
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.pattern
+      Object.assign(jsonSchema, { type: 'integer', minimum: 1, maximum: 500, default: 100 })
+    },
+  })
 
 /** The checked query of the request. Throws 400. */
 export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.infer<S> {
@@ -19,13 +26,8 @@ export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.i
   return query.value
 }
 
-const nothing = z.strictObject({})
-/** Refuses every parameter. */
-export const noQuery = (context: Context): void => void readQuery(context, nothing)
+/** Nothing may be asked: every parameter is refused. */
+export const nothingAsked = z.strictObject({})
 
-const write = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })
-
-/** Whether a write is only to be tried. */
-export function isDryRun(context: Context): boolean {
-  return readQuery(context, write).dryRun !== undefined
-}
+/** Of a write that may be tried without being made. */
+export const dryRunQuery = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })

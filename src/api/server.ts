@@ -7,6 +7,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
+import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
@@ -14,6 +15,7 @@ import type { Tenants } from '../store/tenants.ts'
 import type { AdoptRoutes } from './adopt.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
+import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
 
 export interface ApiLog {
@@ -38,12 +40,15 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
   readonly adminToken: string
+  /** Other ways to tell whose a token is, asked in this order. */
+  readonly authenticators?: readonly Authenticator[]
   readonly clock: Clock
   readonly log: ApiLog
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
   readonly events: Events
+  readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }

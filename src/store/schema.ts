@@ -1,6 +1,9 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
+import { applyAuditSchema } from './audit.ts'
 import { applyEventSchema } from './events.ts'
+import { applyUsageSchema } from './usage.ts'
+import { applyTokenSchema } from './tokens.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -17,4 +20,7 @@ export async function applySchema(db: Db): Promise<void> {
     {},
   )
   await applyEventSchema(db)
+  await applyUsageSchema(db)
+  await applyTokenSchema(db)
+  await applyAuditSchema(db)
 }

@@ -15,6 +15,8 @@ export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
+  /** The names of these tenants by their uid, purged ones too. */
+  named(uids: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** A page in the order of names, starting after `after`. */
   page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
   /** Every tenant of a class that is not purged. */
@@ -121,6 +123,10 @@ export function tenantsIn(db: Db): Tenants {
     page: async ({ after, limit }) => {
       const filter = after === undefined ? { purged: false } : { purged: false, name: { $gt: after } }
       return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    },
+    named: async (uids) => {
+      const records = await collection.find({ _id: { $in: [...uids] } }, { projection: { name: 1 } }).toArray()
+      return new Map(records.map(({ _id, name }) => [_id, name]))
     },
     uids: async () => {
       const records = await collection.find({ purged: false }, { projection: { _id: 1 } }).toArray()

@@ -3,12 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import type { Operation } from '../../src/api/operation.ts'
+import { allOperations } from '../../src/api/operations.ts'
 import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server.ts'
 import { fillBook, seedClasses, type BookStores } from '../../src/class-book.ts'
 import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
@@ -16,12 +19,14 @@ import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
+import { checkDescribed } from '../helpers/described.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
 export interface ApiUnderTest {
   readonly url: string
+  readonly operations: readonly Operation[]
   readonly running: RunningApi
-  readonly store: Pick<OpenStore, 'close'>
+  readonly store: Pick<OpenStore, 'close' | 'db'>
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly stores: BookStores
@@ -68,20 +73,25 @@ export async function startTestApi(
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
+    money: moneyIn(store.db),
     insight: undefined,
   }
-  const api = await startApi({ ...options, ...alter(options) })
+  const altered = { ...options, ...alter(options) }
+  const api = await startApi(altered)
   t.teardown(async () => {
     await api.close()
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const call = (path: string, asked: Asked = {}) =>
-    ask(`${api.url}${path}`, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } })
+  const call = async (path: string, asked: Asked = {}) => {
+    const headers = { authorization: `Bearer ${token}`, ...asked.headers }
+    return checkDescribed(asked.method ?? 'GET', path, await ask(`${api.url}${path}`, { ...asked, headers }))
+  }
   const put = (name: string, type: string, body: string, headers: Record<string, string> = {}) =>
     call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
   return {
     url: api.url,
+    operations: allOperations(altered),
     running: api,
     store,
     tenants,
