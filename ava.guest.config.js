@@ -3,5 +3,5 @@ export default {
   extensions: ['ts'],
   files: ['test/guest/*.test.ts'],
   concurrency: 1,
-  timeout: '6m',
+  timeout: '10m',
 }

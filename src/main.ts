@@ -19,6 +19,7 @@ import { flyClient, type FlyClient, type FlyClientOptions } from './fly/client.t
 import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
+import { pairingsOf } from './gateway/pairings.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
@@ -225,6 +226,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
           : undefined,
         orphans: orphansIn(store.db),
+        pairings: pairingsOf({ keys, clock: realClock, timeoutMs: readTimeoutMs }),
         ready: () => operations.ready(),
       })
     : undefined

@@ -8,6 +8,7 @@ import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
 import type { Operation } from './operation.ts'
 import { orphanOperations } from './orphans.ts'
+import { pairingOperations } from './pairings.ts'
 import { platformOperations } from './platform.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
@@ -18,6 +19,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
   const served: readonly Operation[] = [
     ...tenantOperations(options),
     ...insightOperations(options),
+    ...pairingOperations(options),
     ...eventOperations(options),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),

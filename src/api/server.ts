@@ -6,6 +6,7 @@ import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { FleetStore } from '../store/fleet.ts'
+import type { Pairings } from '../gateway/pairings.ts'
 import type { Insight } from '../insight.ts'
 import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
@@ -51,6 +52,8 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
+  /** Left out where nobody reaches the machines from here. */
+  readonly pairings?: Pairings
 }
 
 export interface RunningApi {

@@ -22,6 +22,7 @@ import {
 } from './fleet.ts'
 import { cost, type CostOptions } from './costs.ts'
 import { type Format, formats } from './output.ts'
+import { decidePairing, pairings } from './pairings.ts'
 import { act, diff, entitle, events, get, plan, remove, setFields, setState, why } from './tenants.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -83,6 +84,22 @@ function tenantCommands(program: Command): void {
     .argument('[name]')
     .addOption(output())
     .action(async (name: string | undefined, { output: format }: Shown) => print(await events(openApi(), name, format)))
+}
+
+function pairingCommands(program: Command): void {
+  program
+    .command('pairing')
+    .description("who asks to be let into a tenant's gateway; with a word and an id, your answer")
+    .argument('<name>')
+    .addArgument(new Argument('[word]').choices(['approve', 'reject']))
+    .argument('[id]')
+    .addOption(output())
+    .action(async (name: string, word: 'approve' | 'reject' | undefined, id: string | undefined, shown: Shown) => {
+      if (word !== undefined && id === undefined)
+        throw new RequestError(`${word} which one? Give its id.`, undefined, [])
+      const answer = word === undefined || id === undefined ? undefined : await decidePairing(openApi(), name, word, id)
+      print(answer ?? (await pairings(openApi(), name, shown.output)))
+    })
 }
 
 function changeCommands(program: Command): void {
@@ -193,6 +210,7 @@ function moor(): Command {
   )
   tenantCommands(program)
   changeCommands(program)
+  pairingCommands(program)
   fleetCommands(program)
   moneyCommands(program)
   return program

@@ -1,10 +1,13 @@
 // A Moorage whose one tenant is the real OpenClaw, with an OpenAI-compatible server of the test's own as the LLM proxy.
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { api, tenant, visit, type TenantAnswer } from '../helpers/client.ts'
+import { promisify } from 'node:util'
+import { WebSocket } from 'ws'
+import { tenant, visit, type TenantAnswer } from '../helpers/client.ts'
 import { startMoorage, until, type Moorage } from '../helpers/processes.ts'
 
 export interface Llm {
@@ -98,7 +101,7 @@ export async function inMachine(stage: Stage, command: string, name = 'acme') {
 export const ready = (answer: TenantAnswer) => answer.status.conditions.find(({ type }) => type === 'Ready')
 
 /** Waits until the tenant is Ready and a request reaches its gateway. */
-export function isUp(stage: Stage, name = 'acme', limitMs = 120_000): Promise<TenantAnswer> {
+export function isUp(stage: Stage, name = 'acme', limitMs = 300_000): Promise<TenantAnswer> {
   return until(`${name} is ready`, limitMs, async () => {
     const answer = await tenant(stage, name)
     if (ready(answer)?.status !== 'True') return undefined
@@ -107,7 +110,7 @@ export function isUp(stage: Stage, name = 'acme', limitMs = 120_000): Promise<Te
 }
 
 /** Waits until a condition of the tenant's reads so. */
-export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 120_000): Promise<string> {
+export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 300_000): Promise<string> {
   return until(`${type} says ${String(pattern)}`, limitMs, async () => {
     const found = (await tenant(stage, 'acme')).status.conditions.find((one) => one.type === type)
     const text = `${found?.status ?? ''} ${found?.reason ?? ''}: ${found?.message ?? ''}`
@@ -127,7 +130,7 @@ export async function chat(stage: Stage, token: string | undefined, headers: Rec
       ...headers,
     },
     body: JSON.stringify({ model: 'openclaw', messages: [{ role: 'user', content: 'ping' }] }),
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
   })
 }
 
@@ -141,4 +144,48 @@ export async function memoryMb(stage: Stage): Promise<number> {
 export const consoleOf = async (stage: Stage) =>
   readFileSync(join(stage.folder, 'fly', 'machines', (await machineOf(stage)).id, 'console.log'), 'utf8')
 
-export { api, until }
+/** Which boot the machine is in: when its first process began. Undefined while it runs no command. */
+export async function bootOf(stage: Stage): Promise<string | undefined> {
+  const { exit_code: code, stdout } = await inMachine(stage, 'cut -d" " -f22 /proc/1/stat')
+  return code === 0 ? stdout.trim() : undefined
+}
+
+/** The first words of a WebSocket to the gateway: its challenge, then what it says to `connect`. */
+export function connect(
+  stage: Stage,
+  token: string,
+  headers: Record<string, string> = {},
+): Promise<{ ok: boolean; text: string }> {
+  return new Promise((resolve, reject) => {
+    const host = `acme.localhost:${stage.proxyPort}`
+    const socket = new WebSocket(`ws://127.0.0.1:${stage.proxyPort}/`, { headers: { host, ...headers } })
+    const client = { id: 'cli', version: '1.0.0', platform: 'linux', mode: 'cli' }
+    const params = {
+      minProtocol: 4,
+      maxProtocol: 4,
+      client,
+      role: 'operator',
+      scopes: ['operator.read'],
+      auth: { token },
+    }
+    socket.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as { event?: string; ok?: boolean }
+      if (frame.event === 'connect.challenge')
+        socket.send(JSON.stringify({ type: 'req', id: '1', method: 'connect', params }))
+      else {
+        resolve({ ok: frame.ok === true, text: data.toString() })
+        socket.close()
+      }
+    })
+    socket.on('error', reject)
+  })
+}
+
+/** `moor`, as a person types it. */
+export async function moor(stage: Stage, ...args: readonly string[]): Promise<string> {
+  const env = { PATH: process.env['PATH'], MOORAGE_API: stage.api, MOORAGE_TOKEN: stage.token }
+  const { stdout } = await promisify(execFile)(process.execPath, ['src/cli/main.ts', ...args], { env })
+  return stdout
+}
+
+export { until }
