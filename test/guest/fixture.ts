@@ -58,11 +58,11 @@ export interface Stage extends Moorage {
 export async function startStage(folder: string): Promise<Stage> {
   const llm = await startLlm()
   const cache = process.env['MOORAGE_GUEST_CACHE'] ?? join(process.cwd(), '.moorage', 'guest')
-  const moorage = await startMoorage(folder, {
-    MOORAGE_GUEST: 'openclaw',
-    MOORAGE_GUEST_CACHE: cache,
-    MOORAGE_LLM_BASE_URL: llm.url,
-    MOORAGE_SIM_SCALE: '0.05',
+  const settings = { MOORAGE_GUEST: 'openclaw', MOORAGE_GUEST_CACHE: cache, MOORAGE_LLM_BASE_URL: llm.url }
+  const started = startMoorage(folder, { ...settings, MOORAGE_SIM_SCALE: '0.05' })
+  const moorage = await started.catch(async (error: unknown) => {
+    await llm.close()
+    throw error
   })
   return { ...moorage, folder, llm }
 }

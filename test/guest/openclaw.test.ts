@@ -27,6 +27,7 @@ import {
 
 const standard = { class: 'standard', region: 'iad' }
 let stage: Stage
+let begun = false
 let folder: string
 let token: string
 
@@ -36,12 +37,14 @@ test.before('the tenant boots and is ready', async (t) => {
   folder = await mkdtemp(join(tmpdir(), 'moorage-guest-'))
   const began = Date.now()
   stage = await startStage(folder)
+  begun = true
   await isUp(stage)
   t.log(`from npm start on a fresh volume to the first answer: ${seconds(began)}`)
   token = await gatewayToken(stage)
 })
 
 test.after.always('what it said', async (t) => {
+  if (!begun) return
   t.log((await consoleOf(stage).catch(String)).slice(-1_500))
   await stage.end('SIGTERM')
   await stage.llm.close()
