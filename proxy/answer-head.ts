@@ -19,8 +19,7 @@ export interface AnswerHead {
 }
 
 const statusLine = /^HTTP\/1\.([01]) (\d{3})(?: ([^\r\n\0]*))?\r\n/
-const headerLine = /([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([^\r\n\0]*)\r\n/y
-const unprintable = /[^\t -~\x80-\xff]/
+const headerLine = /([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t -~\x80-\xff]*)\r\n/y
 
 /** Names and values in turn; undefined where a line is none. (A value that goes on in a second line begins with a blank.) */
 function linesOf(text: string, from: number): string[] | undefined {
@@ -28,8 +27,9 @@ function linesOf(text: string, from: number): string[] | undefined {
   headerLine.lastIndex = from
   while (headerLine.lastIndex < text.length) {
     const [, name, value] = headerLine.exec(text) ?? []
-    if (name === undefined || value === undefined || unprintable.test(value)) return undefined
-    lines.push(name, /[\t ]$/.test(value) ? value.replace(/[\t ]+$/, '') : value)
+    if (name === undefined || value === undefined) return undefined
+    const last = value.charCodeAt(value.length - 1)
+    lines.push(name, last === 32 || last === 9 ? value.replace(/[\t ]+$/, '') : value)
   }
   return lines
 }

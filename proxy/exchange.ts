@@ -78,15 +78,28 @@ function clientFacts(request: IncomingMessage, { edge, loopbackAs }: RoadOptions
   return loopbackAs !== undefined && loopback.test(client.address) ? { ...client, address: loopbackAs } : client
 }
 
+const nothing = () => undefined
+
+/** How many ids one call for random bytes is good for. */
+const idsAtOnce = 256
+const idBytes = 16
+
 export class Road {
   readonly #options: RoadOptions
+  #random = Buffer.alloc(0)
+  #used = 0
 
   constructor(options: RoadOptions) {
     this.#options = options
   }
 
   newId(): string {
-    return Buffer.from(this.#options.clock.bytes(16)).toString('hex')
+    if (this.#used === this.#random.length) {
+      this.#random = Buffer.from(this.#options.clock.bytes(idsAtOnce * idBytes))
+      this.#used = 0
+    }
+    this.#used += idBytes
+    return this.#random.toString('hex', this.#used - idBytes, this.#used)
   }
 
   enter(request: IncomingMessage, upgrade: boolean): Exchange {
@@ -116,7 +129,7 @@ export class Road {
       upstream: undefined,
       lane: undefined,
       reused: false,
-      settle: () => undefined,
+      settle: nothing,
       failure: undefined,
       paged: false,
       status: 0,

@@ -167,16 +167,7 @@ export class Gate {
   /** One request for a WebSocket. */
   upgrade(request: IncomingMessage, socket: net.Socket, head: Buffer): void {
     const exchange = this.#road.enter(request, true)
-    this.#tally.upgrades += 1
-    this.#clients.set(socket, exchange)
-    socket.on('error', () => socket.destroy())
-    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
-    socket.once('close', () => {
-      unwatch()
-      this.#admission.left(exchange)
-      this.#clients.delete(socket)
-      this.#leave(exchange, exchange.status, !socket.errored)
-    })
+    this.#enlist(exchange, socket)
     const open = (verdict: Verdict) => this.#open(exchange, verdict, request, socket, head)
     const first = this.#admission.admit(exchange, request.headers)
     if (first !== 'hold') {
@@ -187,6 +178,20 @@ export class Gate {
     this.#admission.hold(exchange, request.headers, (verdict) => {
       stop()
       open(verdict)
+    })
+  }
+
+  /** Apart from where the request is at hand: a listener would keep it for as long as the WebSocket is open. */
+  #enlist(exchange: Exchange, socket: net.Socket): void {
+    this.#tally.upgrades += 1
+    this.#clients.set(socket, exchange)
+    socket.on('error', () => socket.destroy())
+    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
+    socket.once('close', () => {
+      unwatch()
+      this.#admission.left(exchange)
+      this.#clients.delete(socket)
+      this.#leave(exchange, exchange.status, !socket.errored)
     })
   }
 

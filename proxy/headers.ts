@@ -118,18 +118,25 @@ export function responseHeaders(headers: IncomingHttpHeaders, requestId: string)
   return passed
 }
 
-/**
- * The head of a request on the wire. Values have come through Node's parser, which lets no line end through; a path that
- * is not plain (`isPlain`) must not get here.
- */
-export function requestHead(method: string, path: string, headers: IncomingHttpHeaders): string {
-  let head = `${method} ${path} HTTP/1.1\r\n`
+/** A head on the wire. Every value has come through a parser that lets no line end through. */
+function headText(first: string, headers: IncomingHttpHeaders): string {
+  let head = `${first}\r\n`
   for (const name of Object.keys(headers)) {
     const value = headers[name]
     if (typeof value === 'string') head += `${name}: ${value}\r\n`
     else for (const one of value ?? []) head += `${name}: ${one}\r\n`
   }
   return `${head}\r\n`
+}
+
+/** The head of a request; one whose path is not plain (`isPlain`) must not get here. */
+export function requestHead(method: string, path: string, headers: IncomingHttpHeaders): string {
+  return headText(`${method} ${path} HTTP/1.1`, headers)
+}
+
+/** The head of an answer. `reason`: printable (`plainReason`). */
+export function answerHead(status: number, reason: string, headers: IncomingHttpHeaders): string {
+  return headText(`HTTP/1.1 ${status} ${reason}`, headers)
 }
 
 const plainMethods: ReadonlySet<string | undefined> = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS'.split(' '))

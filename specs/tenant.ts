@@ -165,6 +165,12 @@ export interface TenantStatus {
   readonly purgingSince?: Instant | undefined
 }
 
+export interface WishTrace {
+  /** W3C Trace Context. */
+  readonly parent: string
+  readonly at: Instant
+}
+
 export interface Tenant {
   readonly kind: 'Tenant'
   readonly uid: string
@@ -174,9 +180,13 @@ export interface Tenant {
   readonly entitlement: Entitlement
   /** When a person last asked to try again at once. */
   readonly retryRequestedAt?: Instant | undefined
+  /** When billing's last word became true, as its webhook said: an older one that comes late changes nothing. */
+  readonly entitledAt?: Instant | undefined
   /** What billing asked for in a mass change, until an admin approves it. */
   readonly parked?: ParkedEntitlement | undefined
   readonly restore?: RestoreRequest | undefined
+  /** Of the request that last changed what is wanted, where traces are kept. */
+  readonly trace?: WishTrace | undefined
   readonly status: TenantStatus
   /** +1 whenever something that is wanted changes. */
   readonly generation: number

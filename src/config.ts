@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import type { ProxyLimits } from '../proxy/limits.ts'
+import type { OidcSettings } from './identity/oidc.ts'
 import { settingSources } from './settings-sources.ts'
 import { settings, type Role } from './settings.ts'
 
@@ -18,6 +19,13 @@ export interface ProxySettings {
   readonly limits: Partial<ProxyLimits>
   /** The part of the ordinary requests that are logged. */
   readonly logSample: number
+}
+
+export interface TraceSettings {
+  /** Undefined: no traces. */
+  readonly endpoint: string | undefined
+  readonly headers: string | undefined
+  readonly service: string
 }
 
 export interface Config {
@@ -39,6 +47,11 @@ export interface Config {
   readonly publicOrigin: string | undefined
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
+  readonly webhooks: {
+    readonly billingSecrets: readonly string[] | undefined
+    /** Private and loopback addresses, and http, may be told too. */
+    readonly allowPrivate: boolean
+  }
   readonly logLevel: string
   /** `observe-only`: Moorage looks and changes nothing, whatever operators want over REST. */
   readonly mode: 'normal' | 'observe-only'
@@ -48,6 +61,9 @@ export interface Config {
   readonly mongoUri: string | undefined
   readonly fly: FlySettings
   readonly proxy: ProxySettings
+  /** Undefined: nobody logs in elsewhere. */
+  readonly oidc: OidcSettings | undefined
+  readonly traces: TraceSettings
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
   readonly scale: number
   readonly simSeed: number
@@ -73,6 +89,8 @@ function parse(environment: NodeJS.ProcessEnv) {
     }
   if (given.has('FLY_API_TOKEN') && !given.has('FLY_APP'))
     wrong.push('FLY_APP must name the app for the tenants’ machines when FLY_API_TOKEN is set')
+  if (given.has('MOORAGE_OIDC_ISSUER') !== given.has('MOORAGE_OIDC_AUDIENCE'))
+    wrong.push('MOORAGE_OIDC_ISSUER and MOORAGE_OIDC_AUDIENCE must be set together')
   if (!result.success || wrong.length > 0) throw new ConfigError(wrong.join('\n'))
   return result.data
 }
@@ -96,6 +114,12 @@ function proxySettings(env: z.infer<typeof settings>): ProxySettings {
   }
 }
 
+function oidcSettings(env: z.infer<typeof settings>): OidcSettings | undefined {
+  const { MOORAGE_OIDC_ISSUER: issuer, MOORAGE_OIDC_AUDIENCE: audience } = env
+  if (issuer === undefined || audience === undefined) return undefined
+  return { issuer, audience, role: { claim: env.MOORAGE_OIDC_ROLE_CLAIM, values: env.MOORAGE_OIDC_ROLES } }
+}
+
 /** Reads the settings, or throws a ConfigError that names each wrong one without its value. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const env = parse(environment)
@@ -116,6 +140,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     publicOrigin: env.MOORAGE_PUBLIC_ORIGIN,
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
+    webhooks: {
+      billingSecrets: env.MOORAGE_BILLING_WEBHOOK_SECRETS,
+      allowPrivate: env.MOORAGE_WEBHOOK_ALLOW_PRIVATE === '1',
+    },
     logLevel: env.MOORAGE_LOG_LEVEL,
     mode: env.MOORAGE_MODE,
     resyncCron: env.MOORAGE_RESYNC_CRON,
@@ -128,6 +156,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       app: env.FLY_APP ?? `moorage-${env.MOORAGE_ENV}`,
     },
     proxy: proxySettings(env),
+    oidc: oidcSettings(env),
+    traces: {
+      endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+      headers: env.OTEL_EXPORTER_OTLP_HEADERS,
+      service: env.OTEL_SERVICE_NAME,
+    },
     scale: env.MOORAGE_SIM_SCALE ?? (simulated ? 0.1 : 1),
     simSeed: env.MOORAGE_SIM_SEED,
     guest: env.MOORAGE_GUEST,

@@ -12,6 +12,7 @@ import { UsageRecorder, type UsageSource } from '../reconciler/usage/recorder.ts
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import { deafMeter, idleQueue, type Meter, type QueueState } from '../reconciler/meter.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
+import type { Spans } from '../reconciler/spans.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { classFollower } from '../reconciler/rollout/follow.ts'
 import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
@@ -94,6 +95,7 @@ export interface ReconcilerOptions {
   readonly journal: Journal
   readonly log: Logger
   readonly meter?: Meter | undefined
+  readonly spans?: Spans | undefined
 }
 
 export interface RunningReconciler {
@@ -150,6 +152,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     secrets: keys,
     clock,
     journal,
+    spans: options.spans,
     settings,
     classOf: (tenant) => classes.book.classOf(tenant),
     guards,

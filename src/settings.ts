@@ -1,7 +1,9 @@
 // Every setting of Moorage, once: its name in the environment, what it may be, its default and what it means. The table in the
 // README is made from here (test/src/settings.test.ts holds them equal), and so are the keys of the YAML file.
 import { z } from 'zod'
-import { defaultLimits } from '../proxy/limits.ts'
+import { proxySettings as proxy } from './proxy-settings.ts'
+import { isTrustedAddress } from './identity/issuer-keys.ts'
+import { readRoleValues } from './identity/role-claim.ts'
 
 export interface SettingNotes {
   /** What it means, for the README. */
@@ -13,8 +15,6 @@ export interface SettingNotes {
 }
 
 const port = z.coerce.number().int().min(0).max(65_535)
-const count = z.coerce.number().int().min(1).max(1e9)
-const seconds = z.coerce.number().min(0.001).max(2_000_000)
 const roleNames = ['api', 'reconciler', 'proxy'] as const
 
 export type Role = (typeof roleNames)[number]
@@ -23,6 +23,17 @@ const roles = z
   .string()
   .transform((text) => text.split(',').map((role) => role.trim()))
   .pipe(z.array(z.enum(roleNames)).min(1))
+
+/** Standard Webhooks: 24 to 64 bytes. */
+const webhookSecrets = z
+  .string()
+  .transform((text) => text.split(',').map((secret) => secret.trim()))
+  .pipe(
+    z
+      .array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64'))
+      .min(1)
+      .max(2),
+  )
 
 const notes = <S extends z.ZodType>(schema: S, about: SettingNotes): S => schema.meta({ ...about })
 
@@ -75,6 +86,15 @@ const main = {
       .optional(),
     { description: 'what tenants’ secrets are derived from', shown: '`<data>/master-key`', secret: true },
   ),
+  MOORAGE_BILLING_WEBHOOK_SECRETS: notes(webhookSecrets.optional(), {
+    description: 'what billing’s webhooks are signed with, `whsec_…`; two, with a comma between, while one is replaced',
+    shown: 'no such webhook',
+    secret: true,
+  }),
+  MOORAGE_WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe('`1`: webhooks may go to private and loopback addresses too, and by http'),
   MOORAGE_LLM_BASE_URL: z
     .url()
     .default('http://llm-proxy.internal:4000/v1')
@@ -109,48 +129,35 @@ const main = {
   }),
 }
 
-const ms = (value: number) => value / 1_000
-
-const proxy = {
-  MOORAGE_PROXY_CONCURRENCY: count
-    .default(defaultLimits.concurrency)
-    .describe('requests in progress for one tenant; more get 503'),
-  MOORAGE_PROXY_WEBSOCKETS: count.default(defaultLimits.sockets).describe('WebSockets of one tenant; more get 503'),
-  MOORAGE_PROXY_RATE: z.coerce
-    .number()
-    .min(0.001)
-    .max(1e6)
-    .default(defaultLimits.ratePerSecond)
-    .describe('requests and upgrades for one tenant per second, on average; more get 429'),
-  MOORAGE_PROXY_BURST: count
-    .default(defaultLimits.burst)
-    .describe('how many of them may come at once after a quiet time'),
-  MOORAGE_PROXY_BODY_MIB: z.coerce
-    .number()
-    .min(0.001)
-    .max(1e6)
-    .default(defaultLimits.bodyBytes / 1024 / 1024)
-    .describe('the largest request body, in MiB; a larger one gets 413'),
-  MOORAGE_PROXY_HEADERS_SECONDS: seconds.default(ms(defaultLimits.headersMs)).describe('for a request’s headers'),
-  MOORAGE_PROXY_IDLE_SECONDS: seconds
-    .default(ms(defaultLimits.idleMs))
-    .describe('a request or WebSocket in which no byte moves for so long is cut'),
-  MOORAGE_PROXY_TOTAL_SECONDS: seconds
-    .default(ms(defaultLimits.totalMs))
-    .describe('for a whole request with its answer; WebSockets have no such limit'),
-  MOORAGE_PROXY_HOLD_SECONDS: seconds
-    .default(ms(defaultLimits.holdMs))
-    .describe('how long a request waits for a tenant that wakes up; then 503'),
-  MOORAGE_PROXY_HELD_PER_TENANT: count
-    .default(defaultLimits.heldPerTenant)
-    .describe('how many may wait so for one tenant; more get 503'),
-  MOORAGE_PROXY_HELD: count.default(defaultLimits.held).describe('how many may wait so in total; more get 503'),
-  MOORAGE_PROXY_LOG_SAMPLE: z.coerce
-    .number()
-    .min(0)
-    .max(1)
-    .default(1)
-    .describe('the part of the ordinary requests that are logged, 0 to 1; failures always are'),
+const identity = {
+  MOORAGE_OIDC_ISSUER: notes(z.url().refine(isTrustedAddress, 'must be https, but on this machine').optional(), {
+    description: 'the OIDC issuer whose tokens are taken, letter by letter as it writes itself',
+    shown: 'none',
+  }),
+  MOORAGE_OIDC_AUDIENCE: notes(z.string().min(1).optional(), {
+    description: 'the audience that its tokens must be for',
+    shown: 'none',
+  }),
+  MOORAGE_OIDC_ROLE_CLAIM: z
+    .string()
+    .min(1)
+    .default('roles')
+    .describe('the claim with the role: a name, or a path such as `realm_access.roles`'),
+  MOORAGE_OIDC_ROLES: notes(
+    z
+      .string()
+      .default('admin=admin,billing=billing,viewer=viewer')
+      .transform((text, context) => {
+        const values = readRoleValues(text)
+        if (values === undefined)
+          context.addIssue({ code: 'custom', message: 'must be such as admin=ops,viewer=staff' })
+        return values ?? z.NEVER
+      }),
+    {
+      description: 'which values of the claim stand for a role; one may have several',
+      shown: '`admin=admin,billing=billing,viewer=viewer`',
+    },
+  ),
 }
 
 const outside = {
@@ -174,6 +181,16 @@ const outside = {
     { description: 'the app of the tenants’ machines', shown: '`moorage-<env>`, simulated' },
   ),
   FLY_ORG: z.string().min(1).default('personal').describe('the organization of that app'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: notes(z.url({ protocol: /^https?$/ }).optional(), {
+    description: 'where traces go, by OTLP over HTTP; without `/v1/traces`',
+    shown: 'no traces',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: notes(z.string().optional(), {
+    description: 'headers for that, as `name=value,name=value`',
+    shown: 'none',
+    secret: true,
+  }),
+  OTEL_SERVICE_NAME: z.string().min(1).default('moorage').describe('who the traces say they are from'),
   FLY_FLAPS_BASE_URL: notes(z.url().optional(), {
     description: 'where the Machines API is, without `/v1`',
     shown: 'Fly’s own',
@@ -181,7 +198,7 @@ const outside = {
 }
 
 /** What readConfig reads. */
-export const settings = z.object({ ...main, ...proxy, ...outside })
+export const settings = z.object({ ...main, ...proxy, ...identity, ...outside })
 
 /** Names that are no settings of a process, but may stand in its environment. */
 export const otherNames: Readonly<Record<string, SettingNotes>> = {

@@ -106,6 +106,7 @@ function plans(routes: InsightRoutes): readonly Operation[] {
       summary: 'What a document would change and lead to, without applying it.',
       body: document(tenantInput),
       conditional: true,
+      changes: false,
       answers: { 200: json(dryRunShape) },
       problems: [404, 409],
       handle: async ({ context, params: { name }, body }) => {

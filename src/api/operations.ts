@@ -1,7 +1,9 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
+import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
+import { billingOperations } from './billing.ts'
 import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
@@ -13,6 +15,7 @@ import { platformOperations } from './platform.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
+import { tokenOperations } from './tokens.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
@@ -21,12 +24,15 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...insightOperations(options),
     ...pairingOperations(options),
     ...eventOperations(options),
+    ...billingOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...tokenOperations(options),
+    ...auditOperations(options),
     ...platformOperations(options),
     ...docsOperations(() => served),
   ]

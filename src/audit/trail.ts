@@ -5,6 +5,9 @@ import type { Clock } from '../../specs/clock.ts'
 import { Appender, type AuditChainStore } from './appender.ts'
 import type { AuditBody, AuditChange, AuditResult, AuditSubject } from './entry.ts'
 
+/** What a result has changed; undefined: nothing. */
+export type Told<T> = (result: T) => AuditChange | undefined
+
 export interface Trail {
   /**
    * Announces, acts, and says what came of it. Rejects when the announcement cannot be stored, and nothing was done then; what
@@ -13,8 +16,10 @@ export interface Trail {
   attempt(subject: AuditSubject, act: () => Promise<AuditResult>): Promise<void>
   /** Says that something was refused before it began. */
   refuse(subject: AuditSubject, result: AuditResult): Promise<void>
-  /** What was changed just now; outside of an attempt it is nobody's, and is left out. */
+  /** What was changed just now, in the attempt under way. Outside of one it says nothing. */
   note(change: AuditChange): void
+  /** Makes a change as part of the attempt under way; outside of one it becomes an attempt of its own, by `otherwise`. */
+  within<T>(otherwise: () => AuditSubject, act: () => Promise<T>, told: Told<T>): Promise<T>
 }
 
 export interface TrailOptions {
@@ -44,24 +49,41 @@ export function auditTrail({ store, clock, log }: TrailOptions): Trail {
     ...subject,
     ...rest,
   })
+  const attempt: Trail['attempt'] = async (subject, act) => {
+    const intent = await appender.append(body(subject, { outcome: 'intended', changes: [] }))
+    const made: Attempt = { changes: [], more: 0 }
+    const result = await attempts.run(made, act)
+    const outcome = body(subject, { ...result, intent: intent.seq, changes: listed(made) })
+    await appender.append(outcome).catch((error: unknown) => {
+      log.error({ err: error, intent: intent.seq, ...result }, 'the outcome of a change is not in the audit')
+    })
+  }
+  const note = (change: AuditChange | undefined) => {
+    const made = attempts.getStore()
+    if (made === undefined || change === undefined) return
+    if (made.changes.length < mostChanges) made.changes.push(change)
+    else made.more += 1
+  }
+  const acted = async <T>(act: () => Promise<T>, told: Told<T>) => {
+    const result = await act()
+    note(told(result))
+    return result
+  }
   return {
-    attempt: async (subject, act) => {
-      const intent = await appender.append(body(subject, { outcome: 'intended', changes: [] }))
-      const attempt: Attempt = { changes: [], more: 0 }
-      const result = await attempts.run(attempt, act)
-      const outcome = body(subject, { ...result, intent: intent.seq, changes: listed(attempt) })
-      await appender.append(outcome).catch((error: unknown) => {
-        log.error({ err: error, intent: intent.seq, ...result }, 'the outcome of a change is not in the audit')
-      })
-    },
+    attempt,
+    note,
     refuse: async (subject, result) => {
       await appender.append(body(subject, { ...result, changes: [] }))
     },
-    note: (change) => {
-      const attempt = attempts.getStore()
-      if (attempt === undefined) return
-      if (attempt.changes.length < mostChanges) attempt.changes.push(change)
-      else attempt.more += 1
+    within: async (otherwise, act, told) => {
+      if (attempts.getStore() !== undefined) return acted(act, told)
+      let result: { readonly value: Awaited<ReturnType<typeof act>> } | undefined
+      await attempt(otherwise(), async () => {
+        result = { value: await acted(act, told) }
+        return { outcome: 'done', status: 200 }
+      })
+      if (result === undefined) throw new Error('an attempt ended without its result')
+      return result.value
     },
   }
 }

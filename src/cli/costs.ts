@@ -1,6 +1,7 @@
 // What a person reads of usage and costs.
 import type { Api } from './client.ts'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { type Column, table } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 
 export interface CostOptions {
   readonly month?: string

@@ -1,6 +1,7 @@
 // Who asks to be let into a tenant's gateway, and a person's word on it.
 import type { Api } from './client.ts'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { type Column, table } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 import { tenantPath } from './tenants.ts'
 
 const columns: readonly Column[] = [

@@ -63,9 +63,8 @@ export async function applyAuditSchema(db: Db): Promise<void> {
 }
 
 async function keepHead(heads: Collection<StoredHead>, head: AuditHead): Promise<void> {
-  const first = { $setOnInsert: { seq: 0, hash: '' } }
-  await heads.updateOne({ _id: 'audit' }, first, { upsert: true })
-  await heads.updateOne({ _id: 'audit', seq: { $lt: head.seq } }, { $set: head })
+  const { matchedCount } = await heads.updateOne({ _id: 'audit', seq: { $lt: head.seq } }, { $set: head })
+  if (matchedCount === 0) await heads.updateOne({ _id: 'audit' }, { $setOnInsert: head }, { upsert: true })
 }
 
 /** The audit of a database. */

@@ -1,6 +1,7 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
 import { applyAuditSchema } from './audit.ts'
+import { applyBillingSchema } from './billing.ts'
 import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
 import { applyTokenSchema } from './tokens.ts'
@@ -21,6 +22,7 @@ export async function applySchema(db: Db): Promise<void> {
   )
   await applyEventSchema(db)
   await applyUsageSchema(db)
+  await applyBillingSchema(db)
   await applyTokenSchema(db)
   await applyAuditSchema(db)
 }

@@ -4,12 +4,21 @@ import { MongoServerError, type Collection, type Db, type MatchKeysAndValues } f
 import type { Tenant, TenantStatus } from '../../specs/tenant.ts'
 import type { TenantStore } from '../../reconciler/ports.ts'
 import { watchCollection } from './changes.ts'
+import { selectionFilters, selects, type Selection } from './selection.ts'
 
 /** As stored: the uid is the document's id. */
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
+export type TenantWish = Pick<
+  Tenant,
+  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+>
+
+export interface PageQuery extends Selection {
+  readonly after?: string | undefined
+  readonly limit: number
+}
 
 export interface Tenants extends TenantStore {
   byName(name: string): Promise<Tenant | undefined>
@@ -17,8 +26,8 @@ export interface Tenants extends TenantStore {
   add(tenant: Tenant): Promise<'added' | 'taken'>
   /** The names of these tenants by their uid, purged ones too. */
   named(uids: readonly string[]): Promise<ReadonlyMap<string, string>>
-  /** A page in the order of names, starting after `after`. */
-  page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
+  /** A page of those that are selected, in the order of names, starting after `after`. */
+  page(query: PageQuery): Promise<readonly Tenant[]>
   /** Every tenant of a class that is not purged. */
   ofClass(name: string): Promise<readonly Tenant[]>
   /** How many there are. */
@@ -42,9 +51,11 @@ function fromRecord(record: TenantRecord): Tenant {
     name,
     labels,
     entitlement,
+    entitledAt,
     retryRequestedAt,
     parked,
     restore,
+    trace,
     status,
     generation,
     revision,
@@ -55,15 +66,17 @@ function fromRecord(record: TenantRecord): Tenant {
   const tenant = { kind, uid: record._id, name, labels, spec, entitlement, status, generation, revision, createdAt }
   return {
     ...tenant,
+    ...(entitledAt === undefined ? {} : { entitledAt }),
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
+    ...(trace === undefined ? {} : { trace }),
   }
 }
 
 interface Write {
   readonly set: MatchKeysAndValues<TenantRecord>
-  readonly unset: readonly 'parked'[]
+  readonly unset: readonly ('parked' | 'trace')[]
   readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
 }
 
@@ -109,6 +122,23 @@ function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
   }
 }
 
+/** What the database cannot leave out is read on, until the page is full or there is no more. */
+async function page(
+  collection: Collection<TenantRecord>,
+  { after, limit, ...selection }: PageQuery,
+): Promise<readonly Tenant[]> {
+  const found: Tenant[] = []
+  let last = after
+  for (;;) {
+    const start = last === undefined ? {} : { name: { $gt: last } }
+    const $and = [{ purged: false }, start, ...selectionFilters(selection)]
+    const read = (await collection.find({ $and }).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    found.push(...read.filter((tenant) => selects(selection, tenant)))
+    if (read.length < limit || found.length >= limit) return found.slice(0, limit)
+    last = read.at(-1)?.name
+  }
+}
+
 /** The tenants of a database. */
 export function tenantsIn(db: Db): Tenants {
   const collection = db.collection<TenantRecord>('tenants')
@@ -120,10 +150,7 @@ export function tenantsIn(db: Db): Tenants {
     get: (uid) => one({ _id: uid }),
     byName: (name) => one({ name }),
     add: (tenant) => add(collection, tenant),
-    page: async ({ after, limit }) => {
-      const filter = after === undefined ? { purged: false } : { purged: false, name: { $gt: after } }
-      return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
-    },
+    page: (query) => page(collection, query),
     named: async (uids) => {
       const records = await collection.find({ _id: { $in: [...uids] } }, { projection: { name: 1 } }).toArray()
       return new Map(records.map(({ _id, name }) => [_id, name]))
@@ -137,10 +164,10 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+    change: (tenant, { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore, trace }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
-      const unset = parked === undefined ? (['parked'] as const) : []
+      const set = { labels, spec, entitlement, entitledAt, parked, retryRequestedAt, restore, trace }
+      const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
@@ -152,7 +179,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true } as const,
+        $unset: { parked: true, restore: true, retryRequestedAt: true, trace: true } as const,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1

@@ -9,6 +9,7 @@ import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server
 import { fillBook, seedClasses, type BookStores } from '../../src/class-book.ts'
 import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
+import { openCallers } from '../../src/callers.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { moneyIn } from '../../src/money.ts'
@@ -53,6 +54,7 @@ export async function startTestApi(
   await seedClasses(stores.classes, readClasses().values(), realClock)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
+  const logging = { info: log, warn: log, error: log }
   const book = new ClassBook()
   await fillBook(book, stores)
   const options: ApiOptions = {
@@ -66,14 +68,15 @@ export async function startTestApi(
     policy: { domain: 'example.com', certificates: 'wildcard' },
     adminToken: token,
     clock: realClock,
-    log: { info: log, warn: log, error: log },
+    log: logging,
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
-    money: moneyIn(store.db),
+    ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
+    money: moneyIn(store.db, { billingSecrets: undefined }),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
