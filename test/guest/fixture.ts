@@ -130,7 +130,7 @@ export async function chat(stage: Stage, token: string | undefined, headers: Rec
       ...headers,
     },
     body: JSON.stringify({ model: 'openclaw', messages: [{ role: 'user', content: 'ping' }] }),
-    timeoutMs: 120_000,
+    timeoutMs: 240_000,
   })
 }
 
