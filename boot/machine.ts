@@ -29,6 +29,9 @@ export interface MachineInput {
     readonly term: number
     /** The tenant's spec as metadata (specs/record.ts). */
     readonly record: string
+    /** Of a pool's machine, and of one that was (specs/names.ts). */
+    readonly form?: 'pool' | 'own' | undefined
+    readonly claim?: string | undefined
   }
   readonly secrets: {
     readonly gatewayToken: string
@@ -108,6 +111,8 @@ export function wantedMetadata(input: MachineInput): Record<string, string> {
     [metadataKeys.specHash]: specHash(input),
     [metadataKeys.hashVersion]: String(HASH_VERSION),
     [metadataKeys.record]: identity.record,
+    ...(identity.form === undefined ? {} : { [metadataKeys.form]: identity.form }),
+    ...(identity.claim === undefined ? {} : { [metadataKeys.claim]: identity.claim }),
   }
 }
 

@@ -35,6 +35,7 @@ const subjectOfStep: Readonly<Record<StepKind, Subject>> = {
   stopMachine: 'MachineReady',
   destroyMachine: 'MachineReady',
   prepareMachine: 'Prepared',
+  personalise: 'Routable',
   requestCertificate: 'CertificateReady',
   deleteCertificate: 'CertificateReady',
   forgetTenant: 'Ready',

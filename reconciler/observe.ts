@@ -65,7 +65,8 @@ async function history({ cloud, store }: Ports, tenant: Tenant, wish: Wish) {
 
 async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachine[]): Promise<ObservedGuest> {
   const [machine] = found
-  const worthAsking = wish.effective === 'running' && machine?.state === 'started'
+  const runs = wish.effective === 'running' || wish.effective === 'pool-warm'
+  const worthAsking = runs && machine?.state === 'started'
   return worthAsking ? probe.ask(machine) : { kind: 'unknown' }
 }
 

@@ -38,6 +38,7 @@ export const typicalSeconds: Readonly<Record<StepKind, number>> = {
   stopMachine: 2,
   destroyMachine: 2,
   prepareMachine: 13,
+  personalise: 1,
   requestCertificate: 2,
   deleteCertificate: 1,
   forgetTenant: 1,
@@ -70,6 +71,7 @@ function restWhy({ wish }: PlanInput): string {
 const destroyWhy = {
   deleted: 'The tenant is deleted.',
   replaced: 'The machine cannot be used any more; another takes its place on the same volume.',
+  retired: 'It stood ready in a pool, nobody has claimed it, and it is not needed any more.',
   stray: 'It is an earlier machine of this tenant that came back.',
 } as const
 
@@ -104,6 +106,8 @@ function why(input: PlanInput, step: Step): string {
       return destroyWhy[step.why]
     case 'prepareMachine':
       return 'The root filesystem is new, and the browser needs its system packages.'
+    case 'personalise':
+      return 'The machine comes from a pool, and its gateway does not know the tenant’s configuration yet.'
     case 'requestCertificate':
       return `There is no certificate for ${step.host} yet.`
     case 'deleteCertificate':

@@ -2,8 +2,8 @@
 
 import type { Instant } from '../specs/clock.ts'
 
-/** Why a machine goes: the tenant is deleted, another takes its place, or it is an earlier one that came back. */
-export type DestroyReason = 'deleted' | 'replaced' | 'stray'
+/** Why a machine goes: the tenant is deleted, another takes its place, it is an earlier one that came back, or nobody has claimed it. */
+export type DestroyReason = 'deleted' | 'replaced' | 'stray' | 'retired'
 
 export type Step =
   | { readonly kind: 'createApp' }
@@ -49,6 +49,8 @@ export type Step =
   | { readonly kind: 'stopMachine'; readonly id: string; readonly unusedSince?: Instant | undefined }
   | { readonly kind: 'destroyMachine'; readonly id: string; readonly region: string; readonly why: DestroyReason }
   | { readonly kind: 'prepareMachine'; readonly id: string; readonly boot: string }
+  /** Tells the running gateway of a claimed machine whose it is; `specHash`: the wish that it is told. */
+  | { readonly kind: 'personalise'; readonly id: string; readonly boot: string; readonly specHash: string }
   | { readonly kind: 'requestCertificate'; readonly host: string }
   | { readonly kind: 'deleteCertificate'; readonly host: string }
   /** The tenant's document becomes a tombstone: ids for ever, nothing about the person. */
@@ -79,6 +81,7 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   stopMachine: 'stopping the machine',
   destroyMachine: 'destroying the machine',
   prepareMachine: 'installing the browser packages',
+  personalise: 'telling the gateway whose it is',
   requestCertificate: 'requesting the certificate',
   deleteCertificate: 'deleting the certificate',
   forgetTenant: 'purging the tenant',

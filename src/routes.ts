@@ -53,6 +53,8 @@ class Follower {
   }
 
   changed(tenant: Tenant): void {
+    // No address leads to a pool's member.
+    if (tenant.pool !== undefined) return
     // Changes come in their order, so one after the end of a tenant is its beginning.
     if (!this.#known.has(tenant.uid)) this.#sink.revive(tenant.uid)
     this.#known.add(tenant.uid)

@@ -10,11 +10,13 @@ export async function applySchema(db: Db): Promise<void> {
   const tenants = db.collection('tenants')
   const live = { purged: false }
   await tenants.createIndex({ name: 1 }, { name: 'live_name', unique: true, partialFilterExpression: live }, {})
+  const inPool = { 'pool.name': { $exists: true } }
   const withDomains = { ...live, 'spec.domains.0': { $exists: true } }
   await tenants.createIndex(
     { 'spec.domains': 1 },
     { name: 'live_domain', unique: true, partialFilterExpression: withDomains },
     {},
   )
+  await tenants.createIndex({ 'pool.name': 1 }, { name: 'pool_member', partialFilterExpression: inPool }, {})
   await applyEventSchema(db)
 }

@@ -12,6 +12,7 @@ export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonl
 export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
 
 export interface Tenants extends TenantStore {
+  /** Pool members have no name that anybody could ask for: neither this nor `page` ever answers one. */
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
@@ -34,7 +35,8 @@ const duplicateKey = 11_000
 
 const specDefaults = { update: 'deferred', paused: false } as const
 
-function fromRecord(record: TenantRecord): Tenant {
+/** The tenant of a document. */
+export function fromRecord(record: TenantRecord): Tenant {
   const {
     kind,
     name,
@@ -43,6 +45,8 @@ function fromRecord(record: TenantRecord): Tenant {
     retryRequestedAt,
     parked,
     restore,
+    pool,
+    claim,
     status,
     generation,
     revision,
@@ -56,6 +60,8 @@ function fromRecord(record: TenantRecord): Tenant {
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
+    ...(pool === undefined ? {} : { pool }),
+    ...(claim === undefined ? {} : { claim }),
   }
 }
 
@@ -107,6 +113,9 @@ function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
   }
 }
 
+/** Not the members of pools, which nobody owns. */
+const owned = { 'pool.name': { $exists: false } } as const
+
 /** The tenants of a database. */
 export function tenantsIn(db: Db): Tenants {
   const collection = db.collection<TenantRecord>('tenants')
@@ -116,10 +125,10 @@ export function tenantsIn(db: Db): Tenants {
   }
   return {
     get: (uid) => one({ _id: uid }),
-    byName: (name) => one({ name }),
+    byName: (name) => one({ name, ...owned }),
     add: (tenant) => add(collection, tenant),
     page: async ({ after, limit }) => {
-      const filter = after === undefined ? { purged: false } : { purged: false, name: { $gt: after } }
+      const filter = { purged: false, ...owned, ...(after === undefined ? {} : { name: { $gt: after } }) }
       return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
     },
     uids: async () => {
