@@ -5,6 +5,11 @@ import { at, type Json, type JsonObject, overlaid, sorted, withAt } from './json
 export const GATEWAY_PORT = 18789
 /** Where the volume is mounted, which is OpenClaw's state folder. */
 export const STATE_FOLDER = '/data'
+/**
+ * Where the boot script puts the machine's tokens. On the root filesystem: neither the volume nor its snapshots hold them, and a
+ * file, other than the environment, can be replaced while the gateway runs.
+ */
+export const SECRETS_PATH = '/run/moorage/secrets.json'
 
 export interface GatewayConfigInput {
   /** Lower-case host names that lead to the tenant. */
@@ -32,9 +37,12 @@ export const MANAGED_KEYS: readonly (readonly string[])[] = [
   ['gateway', 'tls'],
   ['gateway', 'trustedProxies'],
   ['gateway', 'publicOrigin'],
+  ['gateway', 'controlUi', 'allowedOrigins'],
+  ['secrets', 'providers', 'platform'],
 ]
 
-const env = (id: string): JsonObject => ({ source: 'env', provider: 'default', id })
+/** A reference, not the value: the configuration lies on the volume, and in its snapshots. */
+const secret = (name: 'gateway' | 'llm'): JsonObject => ({ source: 'file', provider: 'platform', id: `/${name}` })
 
 /** One origin for each host, with the scheme and port of the public origin. */
 function origins({ hosts, publicOrigin }: GatewayConfigInput): string[] {
@@ -43,14 +51,20 @@ function origins({ hosts, publicOrigin }: GatewayConfigInput): string[] {
   return [...new Set([origin, ...hosts.map((host) => `${protocol}//${host}${suffix}`)])].sort()
 }
 
+/** OpenClaw refuses to start with a plain http origin, unless it names this very computer: the laptop's tenants do without. */
+function shownOrigin({ publicOrigin }: GatewayConfigInput): JsonObject {
+  const { protocol, hostname, origin } = new URL(publicOrigin)
+  const accepted = protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+  return accepted ? { publicOrigin: origin } : {}
+}
+
 function gateway(input: GatewayConfigInput): JsonObject {
   return {
     mode: 'local',
     port: GATEWAY_PORT,
     bind: 'loopback',
-    publicOrigin: new URL(input.publicOrigin).origin,
-    // A reference, not the value: the file lies on the volume, and in its snapshots.
-    auth: { mode: 'token', token: env('OPENCLAW_GATEWAY_TOKEN') },
+    ...shownOrigin(input),
+    auth: { mode: 'token', token: secret('gateway') },
     // The bridge connects from loopback. Without this, any X-Forwarded-* header turns every request into a 403.
     trustedProxies: ['127.0.0.1/32', '::1/128'],
     controlUi: { enabled: true, allowedOrigins: origins(input) },
@@ -68,7 +82,7 @@ function llmProxy(baseUrl: string): JsonObject {
     contextWindow: 128_000,
     maxTokens: 8_192,
   }
-  const access = { api: 'openai-completions', auth: 'api-key', authHeader: true, apiKey: env('KIWICLAW_PROXY_TOKEN') }
+  const access = { api: 'openai-completions', auth: 'api-key', authHeader: true, apiKey: secret('llm') }
   return { mode: 'replace', providers: { kiwi: { baseUrl, ...access, models: [model] } } }
 }
 
@@ -96,6 +110,7 @@ function managedPart(input: GatewayConfigInput): JsonObject {
       headless: true,
       noSandbox: true,
     },
+    secrets: { providers: { platform: { source: 'file', path: SECRETS_PATH, mode: 'json' } } },
     update: { checkOnStart: false },
   }
 }

@@ -11,6 +11,7 @@ state=${OPENCLAW_STATE_DIR:-/data}
 bridge=${MOORAGE_BRIDGE_FILE:-/opt/moorage/bridge.mjs}
 browsers=${PLAYWRIGHT_BROWSERS_PATH:-$state/.browsers}
 heap=${MOORAGE_HEAP_MB:-1536}
+secrets=${MOORAGE_SECRETS_FILE:-/run/moorage/secrets.json}
 install_limit=${MOORAGE_INSTALL_LIMIT:-900}
 ours=$state/.moorage
 
@@ -30,8 +31,9 @@ esac
 [ -r "$bridge" ] || refuse 66 "the bridge is missing at $bridge"
 [ -r "$app/openclaw.mjs" ] || refuse 66 "OpenClaw is missing at $app/openclaw.mjs"
 mkdir -p "$ours" "$state/bin" "$browsers" || refuse 73 "$state cannot be written by user $(id -u)"
+mkdir -p "${secrets%/*}" || refuse 73 "${secrets%/*} cannot be written by user $(id -u)"
 
-# 1. Configuration: from the environment to the volume. Decode beside the real file, check, then rename. What the customer
+# 1. Tokens, from the environment to a file beside the volume. Configuration: from the environment to the volume. Decode beside the real file, check, then rename. What the customer
 # changed in the user interface stays; what we set wins; what we no longer set goes (a three-way merge with the last good one).
 if ! printf '%s' "${OPENCLAW_CONFIG_B64:-}" | base64 -d >"$ours/config.new" 2>/dev/null; then
   rm -f "$ours/config.new"
@@ -40,7 +42,7 @@ unset OPENCLAW_CONFIG_B64
 # shellcheck disable=SC2016 # the program's own dollar signs
 apply='
 const fs = require("node:fs")
-const [file, wanted, good] = process.argv.slice(1)
+const [file, wanted, good, secrets] = process.argv.slice(1)
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value)
 const say = (text) => process.stderr.write(`moorage boot: ${text}\n`)
 const read = (path) => {
@@ -71,6 +73,13 @@ const merge = (before, wish, now) => {
   const set = Object.entries(wish).map(([key, value]) => [key, merge(own(before, key), value, own(now, key))])
   return Object.fromEntries([...kept, ...set])
 }
+const { OPENCLAW_GATEWAY_TOKEN: gateway, KIWICLAW_PROXY_TOKEN: llm } = process.env
+try {
+  write(secrets, { gateway, ...(llm ? { llm } : {}) })
+} catch (error) {
+  say(`${secrets} cannot be written: ${error.code}`)
+  process.exit(73)
+}
 const last = read(good)
 const fresh = read(wanted)
 const current = read(file)
@@ -88,8 +97,10 @@ try {
   if (current === undefined) process.exit(73)
   say("leaving the one on the volume as it is")
 }'
-node -e "$apply" "$state/openclaw.json" "$ours/config.new" "$ours/config.good" ||
+node -e "$apply" "$state/openclaw.json" "$ours/config.new" "$ours/config.good" "$secrets" ||
   refuse "$?" "there is no usable configuration: not starting"
+# From here on the tokens are in that file, which can be replaced while the gateway runs, and in nobody's environment.
+unset OPENCLAW_GATEWAY_TOKEN KIWICLAW_PROXY_TOKEN
 
 # 2. Chromium: the newest complete download on the volume. Playwright leaves a marker once a download is complete; the
 # folder inside has had two names.
@@ -118,7 +129,7 @@ link_browser() {
 # The download runs beside the gateway and never delays it, with the version that the image pins, without our secrets, and
 # as a child of init (hence the two shells), which reaps it.
 install_browser() {
-  unset OPENCLAW_GATEWAY_TOKEN KIWICLAW_PROXY_TOKEN MOORAGE_BRIDGE_KEY MOORAGE_BRIDGE
+  unset MOORAGE_BRIDGE_KEY MOORAGE_BRIDGE
   export PLAYWRIGHT_BROWSERS_PATH="$browsers"
   cd "$app" || return 1
   if timeout "$install_limit" nice node node_modules/playwright-core/cli.js install --only-shell chromium \

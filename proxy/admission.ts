@@ -24,6 +24,13 @@ export interface AdmissionOptions {
 /** What becomes of an exchange: it goes on, its client has left, or the page that it is answered with. */
 export type Verdict = 'go' | 'gone' | Reason
 
+/** Answers that go on for as long as somebody looks. */
+const ticking = /^(text\/event-stream|multipart\/x-mixed-replace)\s*(;|$)/i
+
+function isTicking(type: string | undefined): boolean {
+  return type !== undefined && ticking.test(type)
+}
+
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #limiter: TenantLimiter
@@ -56,6 +63,7 @@ export class Admission {
     const entered = this.#limiter.enter(uid, what)
     if (entered !== 'entered') return entered
     exchange.left = () => this.#limiter.leave(uid, what)
+    if (what === 'request') this.#quietOnceTicking(exchange, uid)
     exchange.target = resolution.target
     activity.used(uid)
     return 'go'
@@ -93,9 +101,15 @@ export class Admission {
     if (this.#options.road.resolve(exchange)?.kind === 'forward') this.used(exchange)
   }
 
-  /** Forgets the tenants that nobody asks for any more. */
-  sweep(): void {
+  /** To be called now and then: requests under way are a use, and who nobody asks for any more is forgotten. */
+  look(): void {
+    for (const uid of this.#limiter.busyTenants()) this.#options.activity.used(uid)
     this.#limiter.sweep()
+  }
+
+  /** Whether requests are under way that a sleep must not cut. */
+  busy(uid: string): boolean {
+    return this.#limiter.busy(uid)
   }
 
   /** Everybody who waits is sent away, and nobody may wait any more. */
@@ -128,7 +142,21 @@ export class Admission {
 
   /** Somebody waits for the tenant, has a request there, or has used it since anybody was told. */
   #inUse(uid: string): boolean {
-    return this.#waiting.waitsFor(uid) || this.#limiter.requests(uid) > 0 || this.#options.activity.unwritten(uid)
+    return this.#waiting.waitsFor(uid) || this.#limiter.busy(uid) || this.#options.activity.unwritten(uid)
+  }
+
+  /** A GET that is answered by a stream of events is somebody's open page, and no use by itself (README.md). */
+  #quietOnceTicking(exchange: Exchange, uid: string): void {
+    if (exchange.method !== 'GET') return
+    const { left } = exchange
+    exchange.answered = (type) => {
+      if (!isTicking(type)) return
+      this.#limiter.quiet(uid, 1)
+      exchange.left = () => {
+        this.#limiter.quiet(uid, -1)
+        left?.()
+      }
+    }
   }
 
   #wake(uid: string): void {

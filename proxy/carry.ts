@@ -193,6 +193,7 @@ function head(exchange: Exchange, answer: IncomingMessage, response: ServerRespo
   answer.statusMessage = plainReason(answer)
   // Node hides `shouldKeepAlive` behind an explicit header, so the header says the same.
   const stays = response.shouldKeepAlive && exchange.httpVersion !== '1.0' && !draining
+  exchange.answered(answer.headers['content-type'])
   answer.headers = { ...responseHeaders(answer.headers, exchange.id), connection: stays ? 'keep-alive' : 'close' }
   // Before the library's listeners, which end the connection in order.
   const broken = () => {

@@ -42,6 +42,8 @@ export interface Exchange {
   target: Target | undefined
   /** Leaves what the exchange has a place in: the waiting room, then the tenant's limits. */
   left: (() => void) | undefined
+  /** To be told the content type of the tenant's answer when that begins. */
+  answered: (type: string | undefined) => void
   /** How many milliseconds it waited for the tenant to wake up. */
   heldMs: number | undefined
   /** Tells a WebSocket's client that we are going away; set once it is open. */
@@ -105,6 +107,7 @@ export class Road {
       uid: undefined,
       target: undefined,
       left: undefined,
+      answered: () => undefined,
       heldMs: undefined,
       farewell: undefined,
       upstream: undefined,

@@ -33,12 +33,13 @@ function headOf(statusCode: number, raw: unknown, statusMessage: string | undefi
 }
 
 function writeHead(
-  { id }: Exchange,
+  { id, answered }: Exchange,
   head: { statusCode: number; headers: IncomingHttpHeaders; statusMessage: string },
   response: ServerResponse,
   draining: boolean,
 ): void {
   const connection = response.shouldKeepAlive && !draining ? 'keep-alive' : 'close'
+  answered(head.headers['content-type'])
   response.writeHead(head.statusCode, head.statusMessage || undefined, {
     ...responseHeaders(head.headers, id),
     connection,

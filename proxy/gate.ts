@@ -17,6 +17,7 @@ import { Road, type Exchange, type RoadOptions } from './exchange.ts'
 import { createFastLane } from './fast.ts'
 import { expectsBody, requestHeaders } from './headers.ts'
 import type { ProxyLimits } from './limits.ts'
+import { Linger } from './linger.ts'
 import type { Reason } from './pages.ts'
 import { proxyMetrics, type Recorder } from './metrics.ts'
 import type { Activity, ProxyLog } from './ports.ts'
@@ -47,6 +48,7 @@ export class Gate {
   readonly #limits: ProxyLimits
   readonly #admission: Admission
   readonly #vigil: Vigil
+  readonly #linger: Linger
   /** The sockets of upgrades. */
   readonly #clients = new Map<net.Socket, Exchange>()
   readonly #tally = new Tally()
@@ -57,20 +59,23 @@ export class Gate {
     const { clock, log, headTimeoutMs, stallMs, limits, metrics, activity } = options
     this.#limits = limits
     this.#recorder = metrics && proxyMetrics(metrics, () => this.stats())
-    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#admission.sweep() })
-    const stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#tally.stalled += 1) })
-    const upstreams = new Upstreams({ ...options, connected: (socket) => stalls.watch(socket) })
-    this.#stalls = stalls
+    this.#vigil = new Vigil({ clock, idleMs: limits.idleMs, looked: () => this.#admission.look() })
+    this.#stalls = new StallGuard({ clock, everyMs: stallMs, cut: () => (this.#tally.stalled += 1) })
+    const upstreams = new Upstreams({ ...options, connected: (socket) => this.#stalls.watch(socket) })
     this.#upstreams = upstreams
     this.#log = log
+    this.#linger = new Linger({ clock, ms: limits.holdMs, upstreams, busy: (uid) => this.#admission.busy(uid) })
     this.table = new RouteTable({
-      opened: (target) => upstreams.open(target),
-      retired: (target) => upstreams.retire(target),
+      opened: (target) => this.#linger.opened(target),
+      retired: (target, now) => this.#linger.retired(target, now),
       contested: (host, holder, claimant) => {
         this.#tally.hostConflicts += 1
         log.warn({ host, holder, claimant }, 'two tenants claim one host; the first keeps it')
       },
-      changed: (uid, now, before) => this.#admission.changed(uid, now, before),
+      changed: (uid, now, before) => {
+        this.#linger.changed(uid, now)
+        this.#admission.changed(uid, now, before)
+      },
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
     this.#admission = new Admission({
@@ -122,6 +127,7 @@ export class Gate {
       unwatch()
       this.#admission.left(exchange)
       if (!response.writableFinished) giveUp(exchange)
+      this.#linger.left(exchange.uid)
       this.#leave(exchange, response.headersSent ? response.statusCode : 0, response.writableFinished)
       this.#drained?.()
     })
@@ -223,16 +229,16 @@ export class Gate {
   close(): void {
     this.#vigil.close()
     this.#stalls.close()
+    this.#linger.close()
     this.#upstreams.close()
   }
 
   stats(): ProxyStats {
     const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
-    const openUpgrades = this.#clients.size
     return {
       tenants: this.table.size,
       ...this.#tally.now,
-      openUpgrades,
+      openUpgrades: this.#clients.size,
       held: this.#admission.held,
       upstreamConnections,
       dials,

@@ -54,6 +54,8 @@ type What = 'request' | 'socket'
 interface Use {
   request: number
   socket: number
+  /** How many of the requests are no use while they are open. */
+  quiet: number
   /** What is left of the rate, as of `at`. */
   tokens: number
   at: Instant
@@ -86,9 +88,21 @@ export class TenantLimiter {
     if (use !== undefined) use[what] -= 1
   }
 
-  /** How many requests the tenant has in progress. */
-  requests(uid: string): number {
-    return this.#uses.get(uid)?.request ?? 0
+  /** One of the tenant's requests is no use any more while it is open, or (-1) has ended. */
+  quiet(uid: string, by: 1 | -1): void {
+    const use = this.#uses.get(uid)
+    if (use !== undefined) use.quiet += by
+  }
+
+  /** Whether the tenant has requests in progress that are a use of it. */
+  busy(uid: string): boolean {
+    const use = this.#uses.get(uid)
+    return use !== undefined && use.request > use.quiet
+  }
+
+  /** Who has such requests. */
+  *busyTenants(): Generator<string> {
+    for (const [uid, { request, quiet }] of this.#uses) if (request > quiet) yield uid
   }
 
   /** Forgets the tenants that have nothing in use and their whole rate left. */
@@ -108,7 +122,7 @@ export class TenantLimiter {
     const at = this.#clock.now()
     const use = this.#uses.get(uid)
     if (use === undefined) {
-      const fresh = { request: 0, socket: 0, tokens: burst, at }
+      const fresh = { request: 0, socket: 0, quiet: 0, tokens: burst, at }
       this.#uses.set(uid, fresh)
       return fresh
     }

@@ -14,8 +14,8 @@ export interface Entry {
 
 export interface TableEvents {
   opened(target: Target): void
-  /** Nothing may flow there any more. */
-  retired(target: Target): void
+  /** Nothing new may flow there any more. `now`: what has taken the route's place; undefined: nothing. */
+  retired(target: Target, now: TenantRoute | undefined): void
   /** The claimant asked for a host that the holder had first: it does not get it. */
   contested(host: string, holder: string, claimant: string): void
   /** The table has this of the tenant now, and had that before; undefined: nothing. */
@@ -59,7 +59,7 @@ export class RouteTable implements RouteSink {
     this.#byUid.set(tenant.uid, { tenant, target })
     this.#claim(tenant.uid, before?.tenant.hosts ?? [], tenant.hosts)
     if (target !== before?.target) {
-      if (before?.target !== undefined) this.#events.retired(before.target)
+      if (before?.target !== undefined) this.#events.retired(before.target, tenant)
       if (target !== undefined) this.#events.opened(target)
     }
     this.#events.changed(tenant.uid, tenant, before?.tenant)
@@ -83,7 +83,7 @@ export class RouteTable implements RouteSink {
     if (entry === undefined) return
     this.#byUid.delete(uid)
     this.#claim(uid, entry.tenant.hosts, [])
-    if (entry.target !== undefined) this.#events.retired(entry.target)
+    if (entry.target !== undefined) this.#events.retired(entry.target, undefined)
     this.#events.changed(uid, undefined, entry.tenant)
   }
 

@@ -1,6 +1,7 @@
 // The controller: turns changes, timers and resyncs into passes, one per tenant at a time, and isolates their failures.
 import { Fault } from '../specs/faults.ts'
 import type { FleetReading } from './observed.ts'
+import { deafMeter, type Meter, type PassResult, type QueueState } from './meter.ts'
 import type { Ports } from './ports.ts'
 import { Queue } from './queue.ts'
 import { reconcile } from './reconcile.ts'
@@ -15,6 +16,7 @@ export interface ControllerOptions {
   readonly workers: number
   /** In this order; a failing one is a defect and does not keep the next from running. */
   readonly sweeps?: readonly Sweep[]
+  readonly meter?: Meter
 }
 
 /** Who goes first when there is more to do than workers. */
@@ -42,6 +44,7 @@ export class Controller {
   readonly #ports: Ports
   readonly #queue: Queue
   readonly #sweeps: readonly Sweep[]
+  readonly #meter: Meter
   /** The generation of each tenant that the queue has been told of. */
   readonly #told = new Map<string, number>()
   /** The live machine on each tenant's record, as its last pass found it. */
@@ -53,7 +56,9 @@ export class Controller {
   constructor(ports: Ports, options: ControllerOptions) {
     this.#ports = ports
     this.#sweeps = options.sweeps ?? []
-    this.#queue = new Queue({ clock: ports.clock, workers: options.workers, work: (uid) => this.#pass(uid) })
+    this.#meter = options.meter ?? deafMeter
+    const { workers } = options
+    this.#queue = new Queue({ clock: ports.clock, workers, work: (uid) => this.#pass(uid), meter: this.#meter })
   }
 
   /** Watches first and lists after, so that nothing falls between the two. */
@@ -70,6 +75,11 @@ export class Controller {
       missed: () => void this.#enqueueAll().catch((error: unknown) => this.#ports.journal.defect('*', error)),
     })
     await this.#enqueueAll()
+  }
+
+  /** What it has to do, for whoever counts. */
+  queue(): QueueState {
+    return this.#queue.state()
   }
 
   /** Looks at one tenant now; a look that concerns many is a resync, and lets the others pass. */
@@ -137,8 +147,11 @@ export class Controller {
 
   async #pass(uid: string): Promise<void> {
     const { clock, journal } = this.#ports
+    const started = clock.now()
+    let result: PassResult = 'panic'
     try {
       const back = await reconcile(this.#ports, uid)
+      result = back?.result ?? 'success'
       if (back?.machine === undefined) this.#machines.delete(uid)
       else this.#machines.set(uid, back.machine)
       if (back !== undefined)
@@ -146,6 +159,8 @@ export class Controller {
     } catch (error) {
       journal.defect(uid, error)
       this.#queue.add(uid, priorities.follow, defectDelayMs)
+    } finally {
+      this.#meter.passed(result, clock.now() - started)
     }
   }
 }

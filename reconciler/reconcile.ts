@@ -5,6 +5,7 @@ import { Fault } from '../specs/faults.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
 import type { Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
+import type { PassResult } from './meter.ts'
 import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
@@ -13,11 +14,11 @@ import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
 import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
-/** When the tenant is to be looked at again; undefined: it does not exist any more. */
-type ComeBack = { readonly at: Instant } | undefined
+/** When the tenant is to be looked at again, and how the pass ended; undefined: it does not exist any more. */
+type ComeBack = { readonly at: Instant; readonly result: Exclude<PassResult, 'panic'> } | undefined
 
 /** The same, with the live machine that the record named before the pass. */
-export type Passed = { readonly at: Instant; readonly machine: string | undefined } | undefined
+export type Passed = (NonNullable<ComeBack> & { readonly machine: string | undefined }) | undefined
 
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
@@ -69,7 +70,7 @@ async function fail(
   noteFor(ports, tenant)('failed', what.step, message, { reason: rule.reason, ...took })
   const written = await save(ports, tenant, what.status)
   const now = ports.clock.now()
-  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs) }
+  return { at: written === undefined ? now : (what.back ?? now + ports.settings.resyncMs), result: 'error' }
 }
 
 function failBlind(ports: Ports, tenant: Tenant, wish: Wish, fault: Fault): Promise<ComeBack> {
@@ -103,7 +104,7 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   // Never call with a lease that has run out: another controller may be acting already.
   if (ports.term(spareMsFor(step)) === undefined) {
     const { pollMs, resyncMs } = ports.settings
-    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs) }
+    return { at: ports.clock.now() + (ports.term() === undefined ? resyncMs : pollMs), result: 'requeue_after' }
   }
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
@@ -115,7 +116,7 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))
-  return { at: ports.clock.now() }
+  return { at: ports.clock.now(), result: 'requeue' }
 }
 
 function noteDecision(ports: Ports, tenant: Tenant, decision: Exclude<Decision, { kind: 'act' }>): void {
@@ -163,10 +164,10 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   else guards.waits(tenant, decision)
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
-  if (written === undefined) return { at: clock.now() }
+  if (written === undefined) return { at: clock.now(), result: 'requeue' }
   if (decision.kind === 'act') return act(ports, written, wish, decision.step)
   if (written !== tenant) noteDecision(ports, tenant, decision)
-  return { at: decision.until }
+  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after' }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */

@@ -1,22 +1,25 @@
 // Conditions: what the controller has to say about a tenant, one statement per type, for people and programs.
 import type { Instant } from './clock.ts'
 
-export type ConditionType =
-  | 'Ready'
-  | 'Synced'
-  | 'VolumeReady'
-  | 'MachineReady'
-  | 'Prepared'
-  | 'CertificateReady'
-  | 'Reconciling'
-  | 'Stalled'
+export const conditionTypes = [
+  'Ready',
+  'Synced',
+  'VolumeReady',
+  'MachineReady',
+  'Prepared',
+  'CertificateReady',
+  'Reconciling',
+  'Stalled',
   // The rest is abnormal: present only while it is true.
-  | 'HostUnreachable'
-  | 'Drifted'
-  | 'Stuck'
-  | 'Paused'
-  | 'PendingApproval'
-  | 'ObservationSuspect'
+  'HostUnreachable',
+  'Drifted',
+  'Stuck',
+  'Paused',
+  'PendingApproval',
+  'ObservationSuspect',
+] as const
+
+export type ConditionType = (typeof conditionTypes)[number]
 
 export interface Condition {
   readonly type: ConditionType

@@ -30,8 +30,8 @@ export function hasDigest(image: string): boolean {
   return image.includes('@sha256:')
 }
 
-const labelText = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'must be a label value')
-const labelKey = z
+export const labelText = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'must be a label value')
+export const labelKey = z
   .string()
   .regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'must be a label key')
 

@@ -1,61 +1,10 @@
-// Environment -> Config, parsed once. No other file reads the environment; an unknown MOORAGE_ name is refused, because a
+// Environment and YAML file -> Config, parsed once. No other file reads the environment; an unknown name is refused, because a
 // misspelt setting that is silently ignored is how fleets get hurt.
 import { resolve } from 'node:path'
-import { z } from 'zod'
-
-const port = z.coerce.number().int().min(0).max(65_535)
-const secretKey = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url (43 characters)')
-const roleNames = ['api', 'reconciler', 'proxy'] as const
-
-const roles = z
-  .string()
-  .transform((text) => text.split(',').map((role) => role.trim()))
-  .pipe(z.array(z.enum(roleNames)).min(1))
-
-const settings = z.object({
-  MOORAGE_API_PORT: port.default(7070),
-  MOORAGE_PROXY_PORT: port.default(7080),
-  MOORAGE_FLY_PORT: port.default(7090),
-  MOORAGE_HOST: z.string().min(1).default('127.0.0.1'),
-  MOORAGE_DATA: z.string().min(1).default('.moorage'),
-  MOORAGE_DOMAIN: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'must be a lower-case domain')
-    .default('localhost'),
-  MOORAGE_ROLES: roles.default([...roleNames]),
-  MOORAGE_ENV: z
-    .string()
-    .regex(/^[a-z][a-z0-9]{2,11}$/, 'must be 3 to 12 of a-z and 0-9')
-    .default('dev'),
-  MOORAGE_PREFIX: z
-    .string()
-    .regex(/^[a-z]{2,4}$/, 'must be 2 to 4 of a-z')
-    .default('kc'),
-  MOORAGE_CERTIFICATES: z.enum(['wildcard', 'per-host']).default('wildcard'),
-  MOORAGE_EDGE: z.enum(['direct', 'fly']).default('direct'),
-  MOORAGE_PUBLIC_ORIGIN: z.url({ protocol: /^https?$/ }).optional(),
-  MOORAGE_MASTER_KEY: secretKey.optional(),
-  MOORAGE_LLM_BASE_URL: z.url().default('http://llm-proxy.internal:4000/v1'),
-  MOORAGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  MOORAGE_RETAIN_DAYS: z.coerce.number().min(0).max(46).default(14),
-  MOORAGE_MODE: z.enum(['normal', 'observe-only']).default('normal'),
-  MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *'),
-  MOORAGE_SIM_SCALE: z.coerce.number().min(0).max(10).optional(),
-  MOORAGE_SIM_SEED: z.coerce.number().int().default(1),
-  MONGODB_URI: z
-    .string()
-    .regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://')
-    .optional(),
-  FLY_API_TOKEN: z.string().min(1).optional(),
-  FLY_FLAPS_BASE_URL: z.url().optional(),
-  FLY_ORG: z.string().min(1).default('personal'),
-  FLY_APP: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,61}$/, 'must be an app name')
-    .optional(),
-})
-
-export type Role = (typeof roleNames)[number]
+import type { z } from 'zod'
+import type { ProxyLimits } from '../proxy/limits.ts'
+import { settingSources } from './settings-sources.ts'
+import { settings, type Role } from './settings.ts'
 
 export interface FlySettings {
   /** Undefined: the simulator of this process. */
@@ -65,10 +14,18 @@ export interface FlySettings {
   readonly app: string
 }
 
+export interface ProxySettings {
+  readonly limits: Partial<ProxyLimits>
+  /** The part of the ordinary requests that are logged. */
+  readonly logSample: number
+}
+
 export interface Config {
   readonly apiPort: number
   readonly proxyPort: number
   readonly flyPort: number
+  /** Health and metrics without a token; undefined: on the API's port alone. */
+  readonly opsPort: number | undefined
   readonly host: string
   /** Absolute path. */
   readonly data: string
@@ -90,6 +47,7 @@ export interface Config {
   readonly retainDays: number
   readonly mongoUri: string | undefined
   readonly fly: FlySettings
+  readonly proxy: ProxySettings
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
   readonly scale: number
   readonly simSeed: number
@@ -100,24 +58,39 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Of the command line (src/cli): whoever uses both has them in the same environment. */
-const cliNames = ['MOORAGE_API', 'MOORAGE_TOKEN']
-
-function unknownNames(environment: NodeJS.ProcessEnv): string[] {
-  const known = new Set([...Object.keys(settings.shape), ...cliNames])
-  return Object.keys(environment).filter((name) => name.startsWith('MOORAGE_') && !known.has(name))
-}
-
 function parse(environment: NodeJS.ProcessEnv) {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const wrong = unknownNames(given).map((name) => `${name} is not a setting of Moorage`)
-  const result = settings.safeParse(given)
+  const { given, wrong: unreadable } = settingSources(environment)
+  const wrong = [...unreadable]
+  const result = settings.safeParse(Object.fromEntries([...given].map(([name, { value }]) => [name, value])))
   // The value itself is left out: it may be a secret.
-  if (!result.success) wrong.push(...result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
-  if (given['FLY_API_TOKEN'] !== undefined && given['FLY_APP'] === undefined)
+  if (!result.success)
+    for (const { path, message } of result.error.issues) {
+      const name = String(path[0])
+      wrong.push(`${given.get(name)?.where ?? name}: ${message}`)
+    }
+  if (given.has('FLY_API_TOKEN') && !given.has('FLY_APP'))
     wrong.push('FLY_APP must name the app for the tenants’ machines when FLY_API_TOKEN is set')
   if (!result.success || wrong.length > 0) throw new ConfigError(wrong.join('\n'))
   return result.data
+}
+
+function proxySettings(env: z.infer<typeof settings>): ProxySettings {
+  return {
+    limits: {
+      concurrency: env.MOORAGE_PROXY_CONCURRENCY,
+      sockets: env.MOORAGE_PROXY_WEBSOCKETS,
+      ratePerSecond: env.MOORAGE_PROXY_RATE,
+      burst: env.MOORAGE_PROXY_BURST,
+      bodyBytes: Math.round(env.MOORAGE_PROXY_BODY_MIB * 1024 * 1024),
+      headersMs: env.MOORAGE_PROXY_HEADERS_SECONDS * 1_000,
+      idleMs: env.MOORAGE_PROXY_IDLE_SECONDS * 1_000,
+      totalMs: env.MOORAGE_PROXY_TOTAL_SECONDS * 1_000,
+      holdMs: env.MOORAGE_PROXY_HOLD_SECONDS * 1_000,
+      heldPerTenant: env.MOORAGE_PROXY_HELD_PER_TENANT,
+      held: env.MOORAGE_PROXY_HELD,
+    },
+    logSample: env.MOORAGE_PROXY_LOG_SAMPLE,
+  }
 }
 
 /** Reads the settings, or throws a ConfigError that names each wrong one without its value. */
@@ -128,6 +101,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     apiPort: env.MOORAGE_API_PORT,
     proxyPort: env.MOORAGE_PROXY_PORT,
     flyPort: env.MOORAGE_FLY_PORT,
+    opsPort: env.MOORAGE_OPS_PORT,
     host: env.MOORAGE_HOST,
     data: resolve(env.MOORAGE_DATA),
     domain: env.MOORAGE_DOMAIN,
@@ -150,6 +124,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       org: env.FLY_ORG,
       app: env.FLY_APP ?? `moorage-${env.MOORAGE_ENV}`,
     },
+    proxy: proxySettings(env),
     scale: env.MOORAGE_SIM_SCALE ?? (simulated ? 0.1 : 1),
     simSeed: env.MOORAGE_SIM_SEED,
   }

@@ -15,15 +15,17 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 import { eventOf } from './events/event.ts'
 import { notedTenants } from './events/noted.ts'
 import { Recorder } from './events/recorder.ts'
-import { flyClient, type FlyClient } from './fly/client.ts'
+import { flyClient, type FlyClient, type FlyClientOptions } from './fly/client.ts'
 import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
 import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
+import { startOperations } from './ops-server.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
+import { Stack } from './stack.ts'
 import { startSimProcess } from './sim-process.ts'
 import { activityIn } from './store/activity.ts'
 import { fleetIn } from './store/fleet.ts'
@@ -39,26 +41,6 @@ const readTimeoutMs = 10_000
 
 const print = (text: string) => void process.stdout.write(text)
 
-/** What has been started, to be stopped in the opposite order. */
-class Stack {
-  readonly #closers: { name: string; close: () => Promise<void> }[] = []
-
-  add(name: string, close: () => Promise<void>): void {
-    this.#closers.push({ name, close })
-  }
-
-  /** Stops everything; what cannot be stopped is told and does not keep the rest up. */
-  async close(log: Logger): Promise<void> {
-    for (const { name, close } of this.#closers.splice(0).reverse()) {
-      try {
-        await close()
-      } catch (error) {
-        log.error({ err: error }, `could not stop the ${name}`)
-      }
-    }
-  }
-}
-
 function randomSecret(): string {
   return Buffer.from(realClock.bytes(32)).toString('base64url')
 }
@@ -69,13 +51,17 @@ function openKeys({ data, masterKey }: Config): Promise<Keys> {
 }
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
-function journalTo(log: Logger, recorder: Recorder, show: ((entry: JournalEntry) => void) | undefined): Journal {
+function journalTo(
+  log: Logger,
+  recorder: Recorder,
+  ...hearers: readonly (((entry: JournalEntry) => void) | undefined)[]
+): Journal {
   return {
     note: (entry) => {
       log.info(entry, entry.message)
       const event = eventOf(entry)
       if (event !== undefined) recorder.note(event)
-      show?.(entry)
+      for (const hear of hearers) hear?.(entry)
     },
     defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
   }
@@ -96,9 +82,11 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
-function openClient({ scale }: Config, { url, token }: { readonly url: string; readonly token: string }): FlyClient {
+type FlyAccess = Pick<FlyClientOptions, 'token' | 'log'> & { readonly url: string }
+
+function openClient({ scale }: Config, { url, ...access }: FlyAccess): FlyClient {
   const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
-  return flyClient({ baseUrl: url, token, clock: realClock, timeoutMs: readTimeoutMs, limits })
+  return flyClient({ ...access, baseUrl: url, clock: realClock, timeoutMs: readTimeoutMs, limits })
 }
 
 function openCloud({ fly, prefix, environment, retainDays }: Config, client: FlyClient): Cloud {
@@ -141,34 +129,49 @@ function started(running: RunningReconciler | undefined): RunningReconciler {
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
+  const operations = await startOperations(config, stack, print)
+  const { metrics } = operations
   if (isProxyAlone(config)) {
-    const proxy = await runProxyAlone({ config, openKeys: () => openKeys(config), log, print })
+    const proxy = await runProxyAlone({
+      config,
+      openKeys: () => openKeys(config),
+      log,
+      print,
+      metrics: metrics.registry,
+    })
+    operations.withProxy(proxy)
     stack.add('proxy', () => proxy.close())
     return
   }
   const fly = await openFly(config, stack, log)
-  const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db') })
+  const store = await openStore({ uri: config.mongoUri, folder: join(config.data, 'db'), observe: metrics.store })
   stack.add('store', () => store.close())
   const tenants = tenantsIn(store.db)
   const fleet = fleetIn(store.db)
   const events = eventsIn(store.db)
   const recorder = new Recorder({ clock: realClock, log, write: (batch) => events.write(batch) })
   stack.add('recorder of events', () => recorder.close())
+  operations.withStore(store, fleet, recorder)
   // What people change through these is noted; the reconciler's own writes are in its journal.
   const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
   const keys = await openKeys(config)
   const classes = await openClasses(store, stack, log)
+  operations.withClasses(classes.book)
   const policy = { domain: config.domain, certificates: config.certificates }
 
   const proxy = roles.has('proxy')
-    ? await startProxyRole({ config, keys, log, activity: activityIn(store.db) }, () =>
+    ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
         Promise.resolve({ tenants, close: () => Promise.resolve() }),
       )
     : undefined
-  if (proxy !== undefined) stack.add('proxy', () => proxy.close())
+  if (proxy !== undefined) {
+    operations.withProxy(proxy)
+    stack.add('proxy', () => proxy.close())
+  }
 
   let reconciler: RunningReconciler | undefined
-  const client = openClient(config, fly)
+  const meter = roles.has('reconciler') ? operations.withReconciler(() => reconciler) : undefined
+  const client = openClient(config, { ...fly, log: metrics.fly })
   const cloud = openCloud(config, client)
   const startController = async () => {
     reconciler = await startReconciler({
@@ -181,8 +184,9 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       keys,
       classes,
       clock: realClock,
-      journal: journalTo(log, recorder, fly.simulated ? stepPrinter(print) : undefined),
+      journal: journalTo(log, recorder, metrics.step, fly.simulated ? stepPrinter(print) : undefined),
       log,
+      meter,
     })
     const running = reconciler
     stack.add('reconciler', () => running.close())
@@ -210,16 +214,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           ? async (options) => adoption(started(reconciler).ports, store.db, noted, classes)(options)
           : undefined,
         orphans: orphansIn(store.db),
-        ready: async () => {
-          const answers = await store.db.command({ ping: 1 }).then(
-            () => true,
-            (error: unknown) => {
-              log.warn({ err: error }, 'the store does not answer')
-              return false
-            },
-          )
-          return { ok: answers, checks: { store: answers ? 'ok' : 'does not answer' } }
-        },
+        ready: () => operations.ready(),
       })
     : undefined
   if (api !== undefined) stack.add('API', () => api.close())

@@ -3,8 +3,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import type { Activity, RouteSource } from '../proxy/ports.ts'
-import { startProxy, type Proxy, type ProxyOptions } from '../proxy/server.ts'
+import { startProxy, type Proxy } from '../proxy/server.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, type Config } from './config.ts'
 import { keptRoutes, routesInFile, type StoreOfRoutes } from './kept-routes.ts'
@@ -21,17 +22,18 @@ export interface ProxyRoleOptions {
   readonly config: Config
   readonly keys: Keys
   readonly log: Logger
-  /** Limits, metrics and sampling of the access log, where they are not the defaults. */
-  readonly tuning?: Pick<ProxyOptions, 'limits' | 'metrics' | 'logSample'> | undefined
+  /** Where the proxy's metrics are registered. */
+  readonly metrics?: Registry | undefined
 }
 
 const fileOf = ({ data }: Config) => join(data, 'routes.json')
 
 /** Starts the proxy; its uses are written until it has closed. */
 async function start(options: ProxyRoleOptions, routes: RouteSource, uses: Uses | undefined): Promise<Proxy> {
-  const { config, keys, log, tuning } = options
+  const { config, keys, log, metrics } = options
   const { proxyPort: port, host, edge } = config
   const activity: { activity?: Activity } = uses === undefined ? {} : { activity: uses }
+  const tuning = metrics === undefined ? config.proxy : { ...config.proxy, metrics }
   const started = startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
   const proxy = await started.catch(async (error: unknown) => {
     await uses?.close()
@@ -108,12 +110,12 @@ export interface AloneOptions extends Omit<ProxyRoleOptions, 'keys'> {
  * @throws {ConfigError} when it has no master key
  * @throws when it has no database and no routes on disk
  */
-export async function runProxyAlone({ config, openKeys, log, tuning, print }: AloneOptions): Promise<Proxy> {
+export async function runProxyAlone({ config, openKeys, log, metrics, print }: AloneOptions): Promise<Proxy> {
   checkMasterKey(config)
   const { routes, uses } = aloneStore({ config, log })
   if (config.mongoUri !== undefined && !existsSync(fileOf(config)))
     print('\n  There are no routes on disk yet: the proxy waits for the database.\n')
-  const proxy = await start({ config, keys: await openKeys(), log, tuning }, routes, uses)
+  const proxy = await start({ config, keys: await openKeys(), log, metrics }, routes, uses)
   const source =
     config.mongoUri === undefined
       ? `${fileOf(config)}, which the process with the embedded database keeps`

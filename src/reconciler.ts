@@ -9,6 +9,7 @@ import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
 import { OrphanSearch } from '../reconciler/orphans/search.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
+import { deafMeter, idleQueue, type Meter, type QueueState } from '../reconciler/meter.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { classFollower } from '../reconciler/rollout/follow.ts'
@@ -36,7 +37,7 @@ const listLagMs = 15_000
 const pollMs = 1_000
 const resyncMs = 300_000
 /** Each is a call under way at most: Fly's limits, not these, are the bottleneck. */
-const workers = 32
+export const workers = 32
 const dayMs = 86_400_000
 const deferMs = 7 * dayMs
 /** Of orphans: what is younger may still be told of (Karpenter takes 30 s), and how long a volume is held. */
@@ -89,10 +90,13 @@ export interface ReconcilerOptions {
   readonly clock: Clock
   readonly journal: Journal
   readonly log: Logger
+  readonly meter?: Meter | undefined
 }
 
 export interface RunningReconciler {
   readonly ports: Ports
+  /** What there is to do; nothing while another process holds the lease. */
+  queue(): QueueState
   /** Undefined while another process holds the lease. */
   term(): number | undefined
   wake(uid: string): void
@@ -173,7 +177,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
         (reading) => keeper.sweep(reading),
         (reading) => orphanSearch.sweep(reading),
       ]
-      active = new Controller(ports, { workers, sweeps })
+      active = new Controller(ports, { workers, sweeps, meter: options.meter ?? deafMeter })
       await active.start()
     }
   }
@@ -213,6 +217,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
   const resync = cron.schedule(config.resyncCron, () => active?.resync().catch(defect))
   return {
     ports,
+    queue: () => active?.queue() ?? idleQueue,
     term: () => held.term,
     wake: (uid) => active?.wake(uid),
     close: async () => {

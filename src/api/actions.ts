@@ -4,25 +4,30 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { TenantWish } from '../store/tenants.ts'
-import { readOptional } from './body.ts'
+import { answerTenant } from './answer.ts'
+import { optionalDocument } from './body.ts'
 import { withApproved, withRejected } from './brake.ts'
 import { preconditions } from './etag.ts'
+import { json, operation, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
+import { tenantShape } from './view.ts'
+import type { TenantRoutes } from './tenants.ts'
 import { changeTenant, type WriteContext } from './writes.ts'
-
-type Action = (routes: WriteContext, context: Context, name: string) => Promise<Tenant>
 
 async function retry(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
   const retryRequestedAt = routes.clock.now()
   return changeTenant(routes, name, preconditions(context), (wish) => ({ ...wish, retryRequestedAt }))
 }
 
+const undeleteBody = z.strictObject({ state: z.enum(['running', 'suspended']).default('running') })
+
 /** Takes a deletion back inside the retention: the tenant runs (or rests) again on the volume that was kept. */
-async function undelete(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
-  const { state } = await readOptional(
-    context,
-    z.strictObject({ state: z.enum(['running', 'suspended']).default('running') }),
-  )
+async function undelete(
+  routes: WriteContext,
+  context: Context,
+  name: string,
+  { state }: z.infer<typeof undeleteBody>,
+): Promise<Tenant> {
   return changeTenant(routes, name, preconditions(context), (wish, before) => {
     if (before.spec.state !== 'deleted') throw new Problem(409, 'wrong-state', `${name} is not deleted.`)
     return { ...wish, spec: { ...wish.spec, state } }
@@ -37,8 +42,12 @@ const restoreBody = z.strictObject({
 })
 
 /** Puts a volume made from a snapshot in place of the present one, which is kept. */
-async function restore(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
-  const { snapshot } = await readOptional(context, restoreBody)
+async function restore(
+  routes: WriteContext,
+  context: Context,
+  name: string,
+  { snapshot }: z.infer<typeof restoreBody>,
+): Promise<Tenant> {
   const request = { snapshot, requestedAt: routes.clock.now() }
   return changeTenant(routes, name, preconditions(context), (wish, before) => {
     if (before.spec.state === 'deleted') throw new Problem(409, 'wrong-state', `${name} is deleted: undelete it first.`)
@@ -49,19 +58,70 @@ async function restore(routes: WriteContext, context: Context, name: string): Pr
 
 /** An admin's word on what the brake on billing has parked. */
 const decided =
-  (alter: (wish: TenantWish) => TenantWish): Action =>
-  (routes, context, name) =>
+  (alter: (wish: TenantWish) => TenantWish) =>
+  (routes: WriteContext, context: Context, name: string): Promise<Tenant> =>
     changeTenant(routes, name, preconditions(context), (wish) => {
       if (wish.parked === undefined)
         throw new Problem(409, 'nothing-parked', `Nothing that billing wants of ${name} waits for approval.`)
       return alter(wish)
     })
 
-/** The actions under /v1/tenants/{name}/actions, by name: 202 where the controller carries the word out, 200 where it is done. */
-export const actions: Readonly<Record<string, { readonly status: number; readonly perform: Action }>> = {
-  retry: { status: 202, perform: retry },
-  undelete: { status: 202, perform: undelete },
-  restore: { status: 202, perform: restore },
-  approve: { status: 200, perform: decided(withApproved) },
-  reject: { status: 200, perform: decided(withRejected) },
+const noBody = z.strictObject({})
+
+interface Declared<S extends z.ZodType> {
+  readonly summary: string
+  /** 202 where the controller carries the word out, 200 where it is done. */
+  readonly status: 200 | 202
+  readonly body: S
+  readonly perform: (routes: WriteContext, context: Context, name: string, body: z.infer<S>) => Promise<Tenant>
+}
+
+function action<S extends z.ZodType>(
+  routes: TenantRoutes,
+  name: string,
+  { summary, status, body, perform }: Declared<S>,
+): Operation {
+  return operation({
+    ...{
+      id: `${name}Tenant`,
+      method: 'post',
+      path: `/v1/tenants/{name}/actions/${name}` as `${string}{name}`,
+      summary,
+    },
+    ...{ tag: 'tenants', roles: ['admin'] },
+    body: optionalDocument(body),
+    conditional: true,
+    answers: { [status]: json(tenantShape, { description: 'The tenant as it is afterwards.', headers: ['ETag'] }) },
+    problems: [404, 409],
+    handle: async ({ context, params, body: sent }) => {
+      const tenant = await perform(routes, context, params.name, sent)
+      routes.wake(tenant.uid)
+      answerTenant(context, tenant, status)
+    },
+  })
+}
+
+/** The operations under /v1/tenants/{name}/actions. */
+export function actionOperations(routes: TenantRoutes): readonly Operation[] {
+  const approve = decided(withApproved)
+  const reject = decided(withRejected)
+  return [
+    action(routes, 'retry', { summary: 'Tries a waiting step now.', status: 202, body: noBody, perform: retry }),
+    action(routes, 'undelete', {
+      summary: 'Takes a deletion back, while the volume is retained.',
+      ...{ status: 202, body: undeleteBody, perform: undelete },
+    }),
+    action(routes, 'restore', {
+      summary: 'Puts a volume made from a snapshot in place of the present one, which is kept.',
+      ...{ status: 202, body: restoreBody, perform: restore },
+    }),
+    action(routes, 'approve', {
+      summary: 'Lets the entitlement take effect that the brake has parked.',
+      ...{ status: 200, body: noBody, perform: approve },
+    }),
+    action(routes, 'reject', {
+      summary: 'Drops the entitlement that the brake has parked.',
+      ...{ status: 200, body: noBody, perform: reject },
+    }),
+  ]
 }

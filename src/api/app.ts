@@ -1,18 +1,11 @@
 // The Koa app: request id, errors as problems, the token, the routes.
 import Koa, { type Context, type Middleware } from 'koa'
-import { adoptRouter } from './adopt.ts'
-import { bearer } from './auth.ts'
-import { eventRouter } from './events.ts'
-import { classRouter } from './classes.ts'
+import { adminAuthenticator, bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
-import { fleetRouter } from './fleet.ts'
-import { insightRouter } from './insight.ts'
-import { orphanRouter } from './orphans.ts'
-import { platformRouter } from './platform.ts'
+import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
-import { rolloutRouter } from './rollouts.ts'
+import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
-import { tenantRouter } from './tenants.ts'
 
 /** A client that goes away in the middle of an answer is no error of ours. */
 const clientGone = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'])
@@ -62,20 +55,11 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const routers = [
-    platformRouter(options),
-    tenantRouter(options),
-    insightRouter(options),
-    eventRouter(options),
-    fleetRouter(options),
-    adoptRouter(options),
-    orphanRouter(options),
-    classRouter(options),
-    rolloutRouter(options),
-  ]
+  const operations = allOperations(options)
   app.use(outermost(options))
-  app.use(bearer(options.adminToken))
-  for (const router of routers) app.use(router.routes())
-  for (const router of routers) app.use(router.allowedMethods())
+  const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]
+  app.use(bearer(authenticators, openPaths(operations)))
+  const router = routerOf(operations)
+  app.use(router.routes()).use(router.allowedMethods())
   return app
 }

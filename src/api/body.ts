@@ -53,8 +53,34 @@ export async function readDocument<S extends z.ZodType>(context: Context, schema
   return parsed.value
 }
 
+/** How an operation reads its body, and how the body is described. */
+export interface BodyReader<B> {
+  /** Undefined: bytes, which the operation checks itself. */
+  readonly schema: z.ZodType | undefined
+  readonly types: readonly string[]
+  readonly required: boolean
+  /** Throws 400, 413 or 415. */
+  readonly read: (context: Context) => Promise<B>
+}
+
+const documentTypes = ['application/json', 'application/yaml'] as const
+
+/** A checked document in JSON or YAML. */
+export function document<S extends z.ZodType>(schema: S): BodyReader<z.infer<S>> {
+  return { schema, types: documentTypes, required: true, read: (context) => readDocument(context, schema) }
+}
+
+function isAbsent({ headers }: Context): boolean {
+  return (headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined
+}
+
 /** The same where a body may be left out, which is as good as an empty object. */
-export async function readOptional<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
-  const absent = context.is('*/*') === null || context.request.length === 0
-  return absent ? schema.parse({}) : readDocument(context, schema)
+export function optionalDocument<S extends z.ZodType>(schema: S): BodyReader<z.infer<S>> {
+  const read = async (context: Context) => (isAbsent(context) ? schema.parse({}) : readDocument(context, schema))
+  return { schema, types: documentTypes, required: false, read }
+}
+
+/** The bytes as they came, for what is signed. */
+export function bytes(types: readonly string[]): BodyReader<Buffer> {
+  return { schema: undefined, types, required: true, read: bytesOf }
 }

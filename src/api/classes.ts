@@ -1,23 +1,36 @@
-// The routes of classes: read, replace, remove. A new image of a class becomes a rollout, in the same write.
-import Router from '@koa/router'
+// The operations of classes: read, replace, remove. A new image of a class becomes a rollout, in the same write.
 import type { Context } from 'koa'
+import { z } from 'zod'
 import { changedClass, newClass } from '../../reconciler/rollout/class-change.ts'
 import { begun } from '../../reconciler/rollout/transitions.ts'
 import { classDocument, type ClassDocument, type StoredClass } from '../../specs/class.ts'
 import { hasDigest } from '../../specs/fields.ts'
 import { newUid } from '../../specs/names.ts'
-import { readDocument } from './body.ts'
+import { document } from './body.ts'
 import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
 import { Problem, refused } from './problem.ts'
-import { noQuery } from './query.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
+import { instant } from './view.ts'
 import { settled, type Preconditions } from './writes.ts'
+
+export const classShape = z
+  .strictObject({
+    kind: z.literal('Class'),
+    name: z.string(),
+    spec: classDocument.shape.spec,
+    status: z.strictObject({ image: z.string(), rollout: z.string().optional() }),
+    generation: z.int(),
+    revision: z.int(),
+    createdAt: instant,
+  })
+  .meta({ id: 'Class' })
 
 const iso = (instant: number) => new Date(instant).toISOString()
 
 /** A class as the API shows it: `spec` is what is wanted, `status` how far its image has come. */
-export function classView({ kind, name, spec, stable, rollout, ...rest }: StoredClass): object {
+export function classView({ kind, name, spec, stable, rollout, ...rest }: StoredClass): z.infer<typeof classShape> {
   const { generation, revision, createdAt } = rest
   const status = { image: stable, ...(rollout === undefined ? {} : { rollout: rollout.id }) }
   return { kind, name, spec, status, generation, revision, createdAt: iso(createdAt) }
@@ -46,12 +59,12 @@ interface Written {
 async function replaced(
   options: ApiOptions,
   before: StoredClass,
-  document: ClassDocument,
+  wanted: ClassDocument,
 ): Promise<StoredClass | undefined> {
   const { classStore, rollouts, classes, clock } = options
   const rollout = before.rollout && (await rollouts.read(before.rollout.id))
   const id = `${before.name}-${uidFrom(options)}`
-  const next = changedClass(before, { spec: document.spec, rollout, id, now: clock.now() })
+  const next = changedClass(before, { spec: wanted.spec, rollout, id, now: clock.now() })
   if (next === before) return before
   const saved = await classStore.save(next)
   if (saved === undefined) return undefined
@@ -63,16 +76,16 @@ async function replaced(
 }
 
 /** One try; undefined when somebody else wrote first. */
-async function tryPut(options: ApiOptions, document: ClassDocument, when: Preconditions): Promise<Written | undefined> {
+async function tryPut(options: ApiOptions, wanted: ClassDocument, when: Preconditions): Promise<Written | undefined> {
   const { classStore, classes, clock } = options
-  const before = await classStore.read(document.name)
+  const before = await classStore.read(wanted.name)
   checkPreconditions(when, before, 'class')
-  checkImage(document.spec, before)
+  checkImage(wanted.spec, before)
   if (before !== undefined) {
-    const found = await replaced(options, before, document)
+    const found = await replaced(options, before, wanted)
     return found && { found, created: false }
   }
-  const found = newClass(document, uidFrom(options), clock.now())
+  const found = newClass(wanted, uidFrom(options), clock.now())
   if (!(await classStore.add(found))) return undefined
   classes.takeClass(found)
   return { found, created: true }
@@ -99,32 +112,66 @@ function answer(context: Context, found: StoredClass, status = 200): void {
   context.body = classView(found)
 }
 
-/** The routes under /v1/classes. */
-export function classRouter(options: ApiOptions): Router {
-  const { classStore } = options
-  const router = new Router({ prefix: '/v1/classes', sensitive: true })
-  const nameOf = (context: { readonly params: Record<string, string | undefined> }) => context.params['name'] ?? ''
-  router.get('/', async (context) => {
-    context.body = { items: (await classStore.all()).map(classView) }
-  })
-  router.get('/:name', async (context) => {
-    const found = await classStore.read(nameOf(context))
-    if (found === undefined) throw unknownClass(nameOf(context))
-    answer(context, found)
-    if (notModified(context.get('if-none-match'), found)) context.status = 304
-  })
-  router.put('/:name', async (context) => {
-    noQuery(context)
-    const document = await readDocument(context, classDocument)
-    checkName(nameOf(context), document.name)
-    const { found, created } = await settled(() => tryPut(options, document, preconditions(context)), 'class')
-    if (created) context.set('Location', `/v1/classes/${found.name}`)
-    answer(context, found, created ? 201 : 200)
-  })
-  router.delete('/:name', async (context) => {
-    noQuery(context)
-    await settled(() => tryRemove(options, nameOf(context), preconditions(context)), 'class')
-    context.status = 204
-  })
-  return router
+const readers = { method: 'get', tag: 'classes', roles: ['admin', 'billing', 'viewer'] } as const
+const tagged = (description: string) => json(classShape, { description, headers: ['ETag'] })
+
+function reads({ classStore }: ApiOptions): readonly Operation[] {
+  return [
+    operation({
+      ...readers,
+      ...{ id: 'listClasses', path: '/v1/classes', summary: 'The classes.' },
+      answers: { 200: json(z.strictObject({ items: z.array(classShape) })) },
+      handle: async ({ context }) => {
+        context.body = { items: (await classStore.all()).map(classView) }
+      },
+    }),
+    operation({
+      ...readers,
+      ...{ id: 'getClass', path: '/v1/classes/{name}', summary: 'One class, and how far its image has come.' },
+      conditional: true,
+      answers: { 200: tagged('The class.'), 304: empty('The reader has it already.') },
+      problems: [404],
+      handle: async ({ context, params: { name } }) => {
+        const found = await classStore.read(name)
+        if (found === undefined) throw unknownClass(name)
+        answer(context, found)
+        if (notModified(context.get('if-none-match'), found)) context.status = 304
+      },
+    }),
+  ]
+}
+
+/** The operations under /v1/classes. */
+export function classOperations(options: ApiOptions): readonly Operation[] {
+  return [
+    ...reads(options),
+    operation({
+      ...{ id: 'putClass', method: 'put', path: '/v1/classes/{name}', tag: 'classes', roles: ['admin'] },
+      summary: 'Creates or replaces a class; a new image is rolled out.',
+      body: document(classDocument),
+      conditional: true,
+      answers: {
+        200: tagged('It is so.'),
+        201: json(classShape, { description: 'It was created.', headers: ['ETag', 'Location'] }),
+      },
+      problems: [409],
+      handle: async ({ context, params: { name }, body }) => {
+        checkName(name, body.name)
+        const { found, created } = await settled(() => tryPut(options, body, preconditions(context)), 'class')
+        if (created) context.set('Location', `/v1/classes/${found.name}`)
+        answer(context, found, created ? 201 : 200)
+      },
+    }),
+    operation({
+      ...{ id: 'deleteClass', method: 'delete', path: '/v1/classes/{name}', tag: 'classes', roles: ['admin'] },
+      summary: 'Removes a class that no tenant uses.',
+      conditional: true,
+      answers: { 204: empty('It is gone.') },
+      problems: [404, 409],
+      handle: async ({ context, params: { name } }) => {
+        await settled(() => tryRemove(options, name, preconditions(context)), 'class')
+        context.status = 204
+      },
+    }),
+  ]
 }

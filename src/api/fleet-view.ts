@@ -1,9 +1,12 @@
 // The fleet as the API shows it. Pure.
+import { z } from 'zod'
 import { budgetLevels } from '../../reconciler/guards/budget.ts'
 import type { FleetState, FleetWish, KeptHold } from '../../reconciler/guards/state.ts'
 import type { LedgerEntry } from '../../reconciler/guards/view.ts'
 import type { Instant } from '../../specs/clock.ts'
+import { entitlement } from '../../specs/tenant.ts'
 import type { FleetCounts, ParkedTenant } from '../store/fleet.ts'
+import { instant } from './view.ts'
 
 export interface FleetReport {
   readonly wish: FleetWish
@@ -18,6 +21,46 @@ export interface FleetReport {
   readonly parkedCount: number
   readonly now: Instant
 }
+
+const modeField = z.enum(['normal', 'observe-only'])
+
+export const fleetShape = z
+  .strictObject({
+    kind: z.literal('Fleet'),
+    mode: modeField,
+    requestedMode: modeField.optional(),
+    tenants: z.strictObject({
+      total: z.int(),
+      effective: z.record(z.string(), z.int()),
+      ready: z.int(),
+      notReady: z.int(),
+    }),
+    suspicion: z.strictObject({ since: instant, message: z.string() }).optional(),
+    budget: z.array(
+      z.strictObject({
+        name: z.string(),
+        region: z.string().optional(),
+        windowSeconds: z.number(),
+        most: z.int(),
+        left: z.int(),
+        freeAt: instant.optional(),
+      }),
+    ),
+    holds: z.array(
+      z.strictObject({
+        ...{ scope: z.string(), reason: z.string(), message: z.string(), attempts: z.int() },
+        ...{ since: instant, nextTryAt: instant },
+      }),
+    ),
+    pendingApprovals: z.strictObject({
+      total: z.int(),
+      items: z.array(z.strictObject({ name: z.string(), entitlement, since: instant })),
+    }),
+    observedAt: instant.optional(),
+  })
+  .meta({ id: 'Fleet' })
+
+type FleetView = z.infer<typeof fleetShape>
 
 const iso = (instant: Instant) => new Date(instant).toISOString()
 
@@ -42,7 +85,7 @@ function modeView({ wish, state }: FleetReport) {
   return mode === wish.mode ? { mode } : { mode, requestedMode: wish.mode }
 }
 
-export function fleetView(report: FleetReport): object {
+export function fleetView(report: FleetReport): FleetView {
   const { state, counts, parked, parkedCount } = report
   const suspect = state?.suspect
   return {
@@ -59,7 +102,7 @@ export function fleetView(report: FleetReport): object {
     holds: (state?.holds ?? []).map(holdView),
     pendingApprovals: {
       total: parkedCount,
-      items: parked.map(({ name, entitlement, since }) => ({ name, entitlement, since: iso(since) })),
+      items: parked.map(({ name, entitlement: asked, since }) => ({ name, entitlement: asked, since: iso(since) })),
     },
     ...(state === undefined ? {} : { observedAt: iso(state.at) }),
   }

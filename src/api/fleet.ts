@@ -1,11 +1,11 @@
-// The routes of the fleet as a whole: how it is, how much Moorage may do, and what waits for a person.
-import Router from '@koa/router'
+// The operations of the fleet as a whole: how it is, how much Moorage may do, and what waits for a person.
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { ledgerMs } from '../../reconciler/guards/budget.ts'
 import { withApproved } from './brake.ts'
-import { readDocument } from './body.ts'
-import { fleetView } from './fleet-view.ts'
+import { document, optionalDocument } from './body.ts'
+import { fleetShape, fleetView } from './fleet-view.ts'
+import { json, operation, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
 import type { TenantRoutes } from './tenants.ts'
 import { changeTenant } from './writes.ts'
@@ -50,26 +50,66 @@ async function approveAll(routes: TenantRoutes): Promise<number> {
   return approved
 }
 
-/** The routes under /v1/fleet. */
-export function fleetRouter(routes: TenantRoutes): Router {
+const noBody = optionalDocument(z.strictObject({}))
+const asItIs = json(fleetShape, { description: 'The fleet.' })
+const taken = json(fleetShape, { description: 'The fleet; the reconciler follows at its next look.' })
+
+function actions(routes: TenantRoutes): readonly Operation[] {
   const { fleet, clock } = routes
-  const router = new Router({ prefix: '/v1/fleet', sensitive: true })
-  router.get('/', (context) => show(routes, context))
-  router.put('/', async (context) => {
-    await fleet.want(await readDocument(context, fleetDocument))
-    await show(routes, context)
-  })
-  router.post('/actions/acknowledge', async (context) => {
-    await fleet.want({ acknowledgedAt: clock.now() })
-    await show(routes, context, 202)
-  })
-  router.post('/actions/retry', async (context) => {
-    await fleet.want({ retryRequestedAt: clock.now() })
-    await show(routes, context, 202)
-  })
-  router.post('/actions/approve', async (context) => {
-    context.body = { approved: await approveAll(routes) }
-    context.status = 202
-  })
-  return router
+  const at = { method: 'post', tag: 'fleet', roles: ['admin'], body: noBody } as const
+  return [
+    operation({
+      ...at,
+      ...{ id: 'acknowledgeFleet', path: '/v1/fleet/actions/acknowledge' },
+      summary: 'The lists are right: ends a doubt.',
+      answers: { 202: taken },
+      handle: async ({ context }) => {
+        await fleet.want({ acknowledgedAt: clock.now() })
+        await show(routes, context, 202)
+      },
+    }),
+    operation({
+      ...at,
+      ...{ id: 'retryFleet', path: '/v1/fleet/actions/retry' },
+      summary: 'Ends all shared waits.',
+      answers: { 202: taken },
+      handle: async ({ context }) => {
+        await fleet.want({ retryRequestedAt: clock.now() })
+        await show(routes, context, 202)
+      },
+    }),
+    operation({
+      ...at,
+      ...{ id: 'approveFleet', path: '/v1/fleet/actions/approve' },
+      summary: 'Lets every parked entitlement take effect.',
+      answers: { 202: json(z.strictObject({ approved: z.int() })) },
+      handle: async ({ context }) => {
+        context.body = { approved: await approveAll(routes) }
+        context.status = 202
+      },
+    }),
+  ]
+}
+
+/** The operations under /v1/fleet. */
+export function fleetOperations(routes: TenantRoutes): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'getFleet', method: 'get', path: '/v1/fleet', tag: 'fleet', roles: ['admin', 'viewer'] },
+      summary: 'Counts, mode, doubts, budget, holds and pending approvals.',
+      answers: { 200: asItIs },
+      handle: ({ context }) => show(routes, context),
+    }),
+    operation({
+      ...{ id: 'putFleet', method: 'put', path: '/v1/fleet', tag: 'fleet', roles: ['admin'] },
+      summary: 'Sets the mode: normal or observe-only.',
+      body: document(fleetDocument),
+      answers: { 200: asItIs },
+      handle: async ({ context, body }) => {
+        await routes.fleet.want(body)
+        await show(routes, context)
+      },
+    }),
+    ...actions(routes),
+  ]
 }

@@ -1,5 +1,4 @@
-// The routes of insight: what would be done, why a tenant is as it is, and how it differs from what is wanted.
-import Router from '@koa/router'
+// The operations of insight: what would be done, why a tenant is as it is, and how it differs from what is wanted.
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { PlanInput } from '../../reconciler/decision.ts'
@@ -10,12 +9,12 @@ import { why, type Why } from '../../reconciler/why.ts'
 import { Fault } from '../../specs/faults.ts'
 import { tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import type { Insight } from '../insight.ts'
-import { readDocument } from './body.ts'
+import { document } from './body.ts'
 import { changesOf, tried } from './dry-run.ts'
 import { preconditions } from './etag.ts'
-import { diffView, planView, whyView } from './insight-view.ts'
+import { diffShape, diffView, dryRunShape, planShape, planView, whyShape, whyView } from './insight-view.ts'
+import { either, json, operation, text, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
-import { noQuery, readQuery } from './query.ts'
 import { checkName, notFound } from './rules.ts'
 import { applyTenant, type WriteContext } from './writes.ts'
 
@@ -46,7 +45,7 @@ async function asked<T>(routes: InsightRoutes, tenant: Tenant, question: Promise
 const look = (routes: InsightRoutes, tenant: Tenant): Promise<PlanInput> =>
   asked(routes, tenant, insightOf(routes).look(tenant))
 
-async function existing({ tenants }: InsightRoutes, name = ''): Promise<Tenant> {
+async function existing({ tenants }: InsightRoutes, name: string): Promise<Tenant> {
   const tenant = await tenants.byName(name)
   if (tenant === undefined) throw notFound(name)
   return tenant
@@ -72,36 +71,76 @@ function whyNow(input: PlanInput): Why {
   return why({ tenant, now: input.now, decision, forecast: forecast(input) })
 }
 
-async function answerWhy(routes: InsightRoutes, context: Context, name: string | undefined): Promise<void> {
-  const { fresh } = readQuery(context, whyQuery)
+interface WhyAsked {
+  readonly name: string
+  readonly fresh: boolean
+}
+
+async function answerWhy(routes: InsightRoutes, context: Context, { name, fresh }: WhyAsked): Promise<void> {
   const tenant = await existing(routes, name)
-  const told = fresh === 'true' ? whyNow(await look(routes, tenant)) : why({ tenant, now: routes.clock.now() })
+  const told = fresh ? whyNow(await look(routes, tenant)) : why({ tenant, now: routes.clock.now() })
   if (context.accepts('json', 'text') === 'text') context.body = `${told.text}\n`
   else context.body = whyView(told)
 }
 
-/** The routes. */
-export function insightRouter(routes: InsightRoutes): Router {
-  const router = new Router({ prefix: '/v1/tenants', sensitive: true })
-  router.get('/:name/plan', async (context) => {
-    noQuery(context)
-    const tenant = await existing(routes, context.params['name'])
-    context.body = planView(forecast(await look(routes, tenant)))
-  })
-  router.post('/:name/plan', async (context) => {
-    noQuery(context)
-    const document = await readDocument(context, tenantDocument)
-    checkName(context.params['name'] ?? '', document.name)
-    await answerDryRun(routes, context, async (dry) => {
-      const { tenant } = await applyTenant(dry, document, preconditions(context))
-      return tenant
-    })
-  })
-  router.get('/:name/why', (context) => answerWhy(routes, context, context.params['name']))
-  router.get('/:name/diff', async (context) => {
-    noQuery(context)
-    const tenant = await existing(routes, context.params['name'])
-    context.body = diffView(await asked(routes, tenant, insightOf(routes).diff(tenant)))
-  })
-  return router
+const readers = ['admin', 'viewer'] as const
+
+function plans(routes: InsightRoutes): readonly Operation[] {
+  const at = { path: '/v1/tenants/{name}/plan', tag: 'insight', roles: readers } as const
+  return [
+    operation({
+      ...at,
+      ...{ id: 'getPlan', method: 'get' },
+      summary: 'The steps ahead: target, why, usual seconds, where they end.',
+      answers: { 200: json(planShape) },
+      problems: [404],
+      handle: async ({ context, params: { name } }) => {
+        const tenant = await existing(routes, name)
+        context.body = planView(forecast(await look(routes, tenant)))
+      },
+    }),
+    operation({
+      ...at,
+      ...{ id: 'planTenant', method: 'post' },
+      summary: 'What a document would change and lead to, without applying it.',
+      body: document(tenantDocument),
+      conditional: true,
+      answers: { 200: json(dryRunShape) },
+      problems: [404, 409],
+      handle: async ({ context, params: { name }, body }) => {
+        checkName(name, body.name)
+        await answerDryRun(routes, context, async (dry) => {
+          const { tenant } = await applyTenant(dry, body, preconditions(context))
+          return tenant
+        })
+      },
+    }),
+  ]
+}
+
+/** The operations that explain a tenant. */
+export function insightOperations(routes: InsightRoutes): readonly Operation[] {
+  return [
+    ...plans(routes),
+    operation({
+      ...{ id: 'getWhy', method: 'get', path: '/v1/tenants/{name}/why', tag: 'insight' },
+      roles: ['admin', 'billing', 'viewer'],
+      summary: 'Why a tenant is as it is, what it waits for, and what can be done.',
+      query: whyQuery,
+      answers: { 200: either(json(whyShape), text(z.string())) },
+      problems: [404],
+      handle: ({ context, params: { name }, query: { fresh } }) =>
+        answerWhy(routes, context, { name, fresh: fresh === 'true' }),
+    }),
+    operation({
+      ...{ id: 'getDiff', method: 'get', path: '/v1/tenants/{name}/diff', tag: 'insight', roles: readers },
+      summary: 'Wanted against observed, for each owned field; of a secret only whether it is set.',
+      answers: { 200: json(diffShape) },
+      problems: [404],
+      handle: async ({ context, params: { name } }) => {
+        const tenant = await existing(routes, name)
+        context.body = diffView(await asked(routes, tenant, insightOf(routes).diff(tenant)))
+      },
+    }),
+  ]
 }

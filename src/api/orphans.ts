@@ -1,10 +1,12 @@
-// The routes of orphans: what was found on Fly that belongs to nobody, and what a person decides about it.
-import Router from '@koa/router'
+// The operations of orphans: what was found on Fly that belongs to nobody, and what a person decides about it.
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { OrphanRecord, OrphanStore } from '../../reconciler/orphans/orphan.ts'
-import { check } from '../../specs/parse.ts'
-import { invalid, Problem } from './problem.ts'
+import { optionalDocument } from './body.ts'
+import { json, operation, type Operation } from './operation.ts'
+import { Problem } from './problem.ts'
+import { limitField } from './query.ts'
+import { instant, pageOf } from './view.ts'
 
 export interface OrphanRoutes {
   readonly orphans: OrphanStore
@@ -15,21 +17,34 @@ type Decide = (orphan: OrphanRecord) => OrphanRecord
 const attempts = 5
 
 const page = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be a number from 1 to 500')
-    .transform(Number)
-    .pipe(z.int().min(1).max(500))
-    .default(100),
+  limit: limitField,
   cursor: z
     .string()
     .regex(/^[a-z0-9_]{1,64}$/, 'must be the nextCursor of an earlier answer')
     .optional(),
 })
 
+export const orphanShape = z
+  .strictObject({
+    id: z.string(),
+    kind: z.enum(['machine', 'volume']),
+    name: z.string(),
+    uid: z.string(),
+    region: z.string(),
+    cause: z.enum(['noTenant', 'leftover', 'duplicate', 'unidentified']),
+    state: z.enum(['suspected', 'quarantined', 'released', 'kept', 'gone']),
+    reason: z.string(),
+    message: z.string(),
+    firstSeen: instant,
+    lastSeen: instant,
+    quarantinedAt: instant.optional(),
+    nextAt: instant.optional(),
+  })
+  .meta({ id: 'Orphan' })
+
 const iso = (instant: number) => new Date(instant).toISOString()
 
-function orphanView(orphan: OrphanRecord): object {
+function orphanView(orphan: OrphanRecord): z.infer<typeof orphanShape> {
   const { id, kind, name, uid, region, cause, state, reason, message, firstSeen, lastSeen, nextAt, quarantinedAt } =
     orphan
   return {
@@ -41,10 +56,9 @@ function orphanView(orphan: OrphanRecord): object {
   }
 }
 
-async function list({ orphans }: OrphanRoutes, context: Context): Promise<void> {
-  const query = check(page, { ...context.query })
-  if (!query.ok) throw invalid(query.problems)
-  const { limit, cursor } = query.value
+type PageQuery = z.infer<typeof page>
+
+async function list({ orphans }: OrphanRoutes, context: Context, { limit, cursor }: PageQuery): Promise<void> {
   const found = await orphans.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.id : undefined
@@ -84,18 +98,47 @@ async function decided(routes: OrphanRoutes, id: string, decide: Decide): Promis
   throw new Problem(409, 'conflict', 'The orphan is being written at the same time; try again.')
 }
 
-/** The routes under /v1/orphans. */
-export function orphanRouter(routes: OrphanRoutes): Router {
-  const router = new Router({ prefix: '/v1/orphans', sensitive: true })
-  const idOf = (context: { readonly params: Record<string, string | undefined> }) => context.params['id'] ?? ''
-  router.get('/', (context) => list(routes, context))
-  router.get('/:id', async (context) => {
-    context.body = orphanView(await existing(routes, idOf(context)))
-  })
-  const actions = Object.entries({ release, keep })
-  for (const [name, decide] of actions)
-    router.post(`/:id/actions/${name}`, async (context) => {
-      context.body = orphanView(await decided(routes, idOf(context), decide))
-    })
-  return router
+const decisions = [
+  {
+    ...{ name: 'release', decide: release },
+    summary: 'A person gives it up: it is destroyed once nothing speaks against it.',
+  },
+  { name: 'keep', decide: keep, summary: 'A person says that it stays: never asked again.' },
+] as const
+
+/** The operations under /v1/orphans. */
+export function orphanOperations(routes: OrphanRoutes): readonly Operation[] {
+  const readers = { method: 'get', tag: 'orphans', roles: ['admin', 'viewer'] } as const
+  return [
+    operation({
+      ...readers,
+      ...{ id: 'listOrphans', path: '/v1/orphans' },
+      summary: 'What was found on Fly that belongs to no tenant, with what happens to it.',
+      query: page,
+      answers: { 200: json(pageOf(orphanShape)) },
+      handle: ({ context, query }) => list(routes, context, query),
+    }),
+    operation({
+      ...readers,
+      ...{ id: 'getOrphan', path: '/v1/orphans/{id}' },
+      summary: 'One of them.',
+      answers: { 200: json(orphanShape) },
+      problems: [404],
+      handle: async ({ context, params: { id } }) => {
+        context.body = orphanView(await existing(routes, id))
+      },
+    }),
+    ...decisions.map(({ name, decide, summary }) =>
+      operation({
+        ...{ id: `${name}Orphan`, method: 'post', tag: 'orphans', roles: ['admin'], summary },
+        path: `/v1/orphans/{id}/actions/${name}`,
+        body: optionalDocument(z.strictObject({})),
+        answers: { 200: json(orphanShape) },
+        problems: [404, 409],
+        handle: async ({ context, params: { id } }) => {
+          context.body = orphanView(await decided(routes, id, decide))
+        },
+      }),
+    ),
+  ]
 }

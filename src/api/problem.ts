@@ -15,6 +15,7 @@ export const titles = {
   immutable: 'A field cannot change',
   'bad-request': 'The request cannot be understood',
   unauthorized: 'A valid bearer token is needed',
+  forbidden: 'The role of the token does not allow this',
   'not-found': 'There is no such resource',
   'method-not-allowed': 'The resource does not know this method',
   conflict: 'Somebody else is writing the same resource',

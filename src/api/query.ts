@@ -19,13 +19,8 @@ export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.i
   return query.value
 }
 
-const nothing = z.strictObject({})
-/** Refuses every parameter. */
-export const noQuery = (context: Context): void => void readQuery(context, nothing)
+/** Nothing may be asked: every parameter is refused. */
+export const nothingAsked = z.strictObject({})
 
-const write = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })
-
-/** Whether a write is only to be tried. */
-export function isDryRun(context: Context): boolean {
-  return readQuery(context, write).dryRun !== undefined
-}
+/** Of a write that may be tried without being made. */
+export const dryRunQuery = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })

@@ -1,25 +1,55 @@
-// The routes of rollouts: what each one does, and the few things that a person may tell it.
-import Router from '@koa/router'
+// The operations of rollouts: what each one does, and the few things that a person may tell it.
+import { z } from 'zod'
 import { acted, rolloutActions, type RolloutAction } from '../../reconciler/rollout/transitions.ts'
 import { waves, type Rollout, type WaveCounts } from '../../specs/rollout.ts'
+import { optionalDocument } from './body.ts'
+import { json, operation, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
-import { noQuery } from './query.ts'
 import type { ApiOptions } from './server.ts'
+import { instant } from './view.ts'
 import { settled } from './writes.ts'
+
+const rolloutShape = z
+  .strictObject({
+    id: z.string(),
+    class: z.string(),
+    from: z.string(),
+    to: z.string(),
+    state: z.enum(['rolling', 'halted', 'rolled-back', 'done', 'superseded']),
+    wave: z.string(),
+    waveSince: instant,
+    reason: z.string(),
+    message: z.string(),
+    hurried: z.boolean(),
+    nextDecisionAt: instant.optional(),
+    waves: z.array(
+      z.strictObject({
+        wave: z.string(),
+        state: z.enum(['passed', 'open', 'ahead']),
+        ...{ members: z.int(), updated: z.int(), ready: z.int(), deferred: z.int(), failing: z.int() },
+      }),
+    ),
+    startedAt: instant,
+    endedAt: instant.optional(),
+    history: z.array(z.strictObject({ at: instant, what: z.string(), wave: z.string(), message: z.string() })),
+  })
+  .meta({ id: 'Rollout' })
+
+type RolloutView = z.infer<typeof rolloutShape>
 
 const iso = (instant: number) => new Date(instant).toISOString()
 const waveName = (index: number) => waves[index]?.name ?? String(index)
 const nothing: WaveCounts = { members: 0, updated: 0, ready: 0, deferred: 0, failing: 0 }
 const mostRollouts = 100
 
-function waveView({ wave, counts }: Rollout, index: number): object {
+function waveView({ wave, counts }: Rollout, index: number): RolloutView['waves'][number] {
   const { members, updated, ready, deferred, failing } = counts[index] ?? nothing
   const state = index < wave ? 'passed' : index === wave ? 'open' : 'ahead'
   return { wave: waveName(index), state, members, updated, ready, deferred, failing }
 }
 
 /** A rollout as the API shows it: an allow-list. */
-export function rolloutView(rollout: Rollout): object {
+export function rolloutView(rollout: Rollout): RolloutView {
   const { id, class: name, from, to, wave, waveSince, state, reason, message, nextAt, hurried } = rollout
   return {
     ...{ id, class: name, from, to, state, wave: waveName(wave), waveSince: iso(waveSince), reason, message, hurried },
@@ -59,22 +89,47 @@ async function tryAct(options: ApiOptions, id: string, action: RolloutAction): P
   return saved
 }
 
-/** The routes under /v1/rollouts. */
-export function rolloutRouter(options: ApiOptions): Router {
-  const router = new Router({ prefix: '/v1/rollouts', sensitive: true })
-  router.get('/', async (context) => {
-    context.body = { items: (await options.rollouts.newest(mostRollouts)).map(rolloutView) }
-  })
-  router.get('/:id', async (context) => {
-    context.body = rolloutView(await existing(options, context.params['id'] ?? ''))
-  })
-  for (const action of rolloutActions)
-    router.post(`/:id/actions/${action}`, async (context) => {
-      noQuery(context)
-      const { id = '' } = context.params
-      context.body = rolloutView(await settled(() => tryAct(options, id, action), 'rollout'))
-      // What follows from it happens at the reconciler's next look.
-      context.status = 202
-    })
-  return router
+const words: Readonly<Record<RolloutAction, string>> = {
+  pause: 'Halts it where it is.',
+  resume: 'Goes on with one that a person halted.',
+  rollback: 'Gives its tenants the former image back.',
+  advance: 'Skips the rest of the bake, never a gate.',
+}
+
+/** The operations under /v1/rollouts. */
+export function rolloutOperations(options: ApiOptions): readonly Operation[] {
+  const readers = { method: 'get', tag: 'rollouts', roles: ['admin', 'viewer'] } as const
+  return [
+    operation({
+      ...readers,
+      ...{ id: 'listRollouts', path: '/v1/rollouts', summary: 'Rollouts, newest first.' },
+      answers: { 200: json(z.strictObject({ items: z.array(rolloutShape) })) },
+      handle: async ({ context }) => {
+        context.body = { items: (await options.rollouts.newest(mostRollouts)).map(rolloutView) }
+      },
+    }),
+    operation({
+      ...readers,
+      ...{ id: 'getRollout', path: '/v1/rollouts/{id}' },
+      summary: 'One rollout: waves with counts, the next decision and when.',
+      answers: { 200: json(rolloutShape) },
+      problems: [404],
+      handle: async ({ context, params: { id } }) => {
+        context.body = rolloutView(await existing(options, id))
+      },
+    }),
+    ...rolloutActions.map((action) =>
+      operation({
+        ...{ id: `${action}Rollout`, method: 'post', tag: 'rollouts', roles: ['admin'], summary: words[action] },
+        path: `/v1/rollouts/{id}/actions/${action}`,
+        body: optionalDocument(z.strictObject({})),
+        answers: { 202: json(rolloutShape, { description: 'What follows from it happens at the next look.' }) },
+        problems: [404, 409],
+        handle: async ({ context, params: { id } }) => {
+          context.body = rolloutView(await settled(() => tryAct(options, id, action), 'rollout'))
+          context.status = 202
+        },
+      }),
+    ),
+  ]
 }

@@ -14,6 +14,7 @@ import type { Tenants } from '../store/tenants.ts'
 import type { AdoptRoutes } from './adopt.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
+import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
 
 export interface ApiLog {
@@ -38,6 +39,8 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
   readonly adminToken: string
+  /** Other ways to tell whose a token is, asked in this order. */
+  readonly authenticators?: readonly Authenticator[]
   readonly clock: Clock
   readonly log: ApiLog
   readonly jwks: () => Promise<object> | object

@@ -1,16 +1,18 @@
-// The routes of tenants.
-import Router from '@koa/router'
+// The operations on tenants.
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
-import { entitlement, tenantDocument, type Tenant } from '../../specs/tenant.ts'
-import { actions } from './actions.ts'
-import { readDocument } from './body.ts'
-import { etagOf, notModified, preconditions } from './etag.ts'
+import { entitlement, tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
+import { actionOperations } from './actions.ts'
+import { document } from './body.ts'
+import { answerTenant } from './answer.ts'
+import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
-import { isDryRun, limitField, readQuery } from './query.ts'
+import { dryRunShape } from './insight-view.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
+import { dryRunQuery, limitField } from './query.ts'
 import { checkName, notFound } from './rules.ts'
-import { tenantView } from './view.ts'
+import { pageOf, tenantShape, tenantView } from './view.ts'
 import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
@@ -30,11 +32,7 @@ const page = z.strictObject({
     .optional(),
 })
 
-function answer(context: Context, tenant: Tenant, status = 200): void {
-  context.status = status
-  context.set('ETag', etagOf(tenant))
-  context.body = tenantView(tenant)
-}
+type PageQuery = z.infer<typeof page>
 
 async function existing({ tenants }: TenantRoutes, name: string): Promise<Tenant> {
   const tenant = await tenants.byName(name)
@@ -42,8 +40,7 @@ async function existing({ tenants }: TenantRoutes, name: string): Promise<Tenant
   return tenant
 }
 
-async function list({ tenants }: TenantRoutes, context: Context): Promise<void> {
-  const { limit, cursor } = readQuery(context, page)
+async function list({ tenants }: TenantRoutes, context: Context, { limit, cursor }: PageQuery): Promise<void> {
   const found = await tenants.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
@@ -53,50 +50,114 @@ async function list({ tenants }: TenantRoutes, context: Context): Promise<void> 
   }
 }
 
-async function put(routes: TenantRoutes, context: Context, name: string): Promise<void> {
-  const dryRun = isDryRun(context)
-  const document = await readDocument(context, tenantDocument)
-  checkName(name, document.name)
-  const apply = (target: TenantRoutes) => applyTenant(target, document, preconditions(context))
+interface Write {
+  readonly context: Context
+  readonly name: string
+  readonly dryRun: boolean
+}
+
+async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wanted: TenantDocument): Promise<void> {
+  checkName(name, wanted.name)
+  const apply = (target: TenantRoutes) => applyTenant(target, wanted, preconditions(context))
   if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
   const { tenant, created } = await apply(routes)
   routes.wake(tenant.uid)
   if (created) context.set('Location', `/v1/tenants/${name}`)
-  answer(context, tenant, created ? 201 : 200)
+  answerTenant(context, tenant, created ? 201 : 200)
 }
 
-async function remove(routes: TenantRoutes, context: Context, name: string): Promise<void> {
+async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): Promise<void> {
   const change = (target: TenantRoutes) => changeTenant(target, name, preconditions(context), withState('deleted'))
-  if (isDryRun(context)) return answerDryRun(routes, context, change)
+  if (dryRun) return answerDryRun(routes, context, change)
   const tenant = await change(routes)
   routes.wake(tenant.uid)
-  answer(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
+  answerTenant(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
-/** The routes under /v1/tenants. */
-export function tenantRouter(routes: TenantRoutes): Router {
-  const router = new Router({ prefix: '/v1/tenants', sensitive: true })
-  const nameOf = (context: { readonly params: Record<string, string | undefined> }) => context.params['name'] ?? ''
-  router.get('/', (context) => list(routes, context))
-  router.get('/:name', async (context) => {
-    const tenant = await existing(routes, nameOf(context))
-    answer(context, tenant)
-    if (notModified(context.get('if-none-match'), tenant)) context.status = 304
-  })
-  router.put('/:name', (context) => put(routes, context, nameOf(context)))
-  router.delete('/:name', (context) => remove(routes, context, nameOf(context)))
-  router.put('/:name/entitlement', async (context) => {
-    const wanted = await readDocument(context, entitlement)
-    const tenant = await changeEntitlement(routes, nameOf(context), preconditions(context), wanted)
-    routes.wake(tenant.uid)
-    // Accepted, and not in effect: the brake has parked it.
-    answer(context, tenant, tenant.parked === undefined ? 200 : 202)
-  })
-  for (const [action, { status, perform }] of Object.entries(actions))
-    router.post(`/:name/actions/${action}`, async (context) => {
-      const tenant = await perform(routes, context, nameOf(context))
-      routes.wake(tenant.uid)
-      answer(context, tenant, status)
-    })
-  return router
+const tagged = (description: string) => json(tenantShape, { description, headers: ['ETag'] })
+const orDryRun = json(z.union([tenantShape, dryRunShape]))
+
+function reads(routes: TenantRoutes): readonly Operation[] {
+  return [
+    operation({
+      ...{
+        id: 'listTenants',
+        method: 'get',
+        path: '/v1/tenants',
+        tag: 'tenants',
+        roles: ['admin', 'billing', 'viewer'],
+      },
+      summary: 'A page of tenants in the order of their names.',
+      query: page,
+      answers: { 200: json(pageOf(tenantShape)) },
+      handle: ({ context, query }) => list(routes, context, query),
+    }),
+    operation({
+      ...{ id: 'getTenant', method: 'get', path: '/v1/tenants/{name}', tag: 'tenants' },
+      roles: ['admin', 'billing', 'viewer'],
+      summary: 'One tenant: what is wanted of it, and how it is.',
+      conditional: true,
+      answers: { 200: tagged('The tenant.'), 304: empty('The reader has it already.') },
+      problems: [404],
+      handle: async ({ context, params: { name } }) => {
+        const tenant = await existing(routes, name)
+        answerTenant(context, tenant)
+        if (notModified(context.get('if-none-match'), tenant)) context.status = 304
+      },
+    }),
+  ]
+}
+
+function writes(routes: TenantRoutes): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'putTenant', method: 'put', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
+      summary: 'Creates a tenant, or replaces what the admin owns of it; the same again changes nothing.',
+      query: dryRunQuery,
+      body: document(tenantDocument),
+      conditional: true,
+      answers: {
+        200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] },
+        201: { ...tagged('It was created.'), headers: ['ETag', 'Location'] },
+      },
+      problems: [404, 409],
+      handle: ({ context, params: { name }, query: { dryRun }, body }) =>
+        put(routes, { context, name, dryRun: dryRun !== undefined }, body),
+    }),
+    operation({
+      ...{ id: 'deleteTenant', method: 'delete', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
+      summary: 'Wants a tenant deleted; its volume is retained for a while.',
+      query: dryRunQuery,
+      conditional: true,
+      answers: {
+        200: { ...orDryRun, description: 'It is torn down; with dryRun what would change.', headers: ['ETag'] },
+        202: tagged('It will be torn down.'),
+      },
+      problems: [404, 409],
+      handle: ({ context, params: { name }, query: { dryRun } }) =>
+        remove(routes, { context, name, dryRun: dryRun !== undefined }),
+    }),
+    operation({
+      ...{ id: 'putEntitlement', method: 'put', path: '/v1/tenants/{name}/entitlement', tag: 'billing' },
+      roles: ['admin', 'billing'],
+      summary: "Billing's word on a tenant: active, suspended or ended.",
+      body: document(entitlement),
+      conditional: true,
+      answers: {
+        200: tagged('It is in effect.'),
+        202: tagged('Parked: as one of many such changes it waits for an admin.'),
+      },
+      problems: [404, 409],
+      handle: async ({ context, params: { name }, body }) => {
+        const tenant = await changeEntitlement(routes, name, preconditions(context), body)
+        routes.wake(tenant.uid)
+        answerTenant(context, tenant, tenant.parked === undefined ? 200 : 202)
+      },
+    }),
+  ]
+}
+
+/** The operations under /v1/tenants that read or write one. */
+export function tenantOperations(routes: TenantRoutes): readonly Operation[] {
+  return [...reads(routes), ...writes(routes), ...actionOperations(routes)]
 }

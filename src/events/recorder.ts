@@ -37,6 +37,7 @@ export class Recorder {
   readonly #most: number
   #pending = new Map<string, EventRecord>()
   #dropped = 0
+  #droppedEver = 0
   #failing = false
   #closed = false
   #cancel: (() => void) | undefined
@@ -47,6 +48,11 @@ export class Recorder {
     this.#most = options.most ?? mostKept
   }
 
+  /** Events that were lost since the start. */
+  get dropped(): number {
+    return this.#droppedEver
+  }
+
   /** Takes one event; synchronous, and never throws. */
   note(event: TenantEvent): void {
     if (this.#closed) return
@@ -54,7 +60,7 @@ export class Recorder {
     const key = keyOf(event, id)
     const before = this.#pending.get(key)
     if (before === undefined && this.#pending.size >= this.#most) {
-      this.#dropped += 1
+      this.#drop(1)
       return
     }
     this.#pending.set(key, merged(before, event, id))
@@ -103,13 +109,18 @@ export class Recorder {
     return true
   }
 
+  #drop(count: number): void {
+    this.#dropped += count
+    this.#droppedEver += count
+  }
+
   /** Back in front of what has come since. */
   #keep(batch: readonly (readonly [string, EventRecord])[]): void {
     const since = this.#pending
     this.#pending = new Map(batch)
     for (const [key, record] of since) {
       const before = this.#pending.get(key)
-      if (before === undefined && this.#pending.size >= this.#most) this.#dropped += record.count
+      if (before === undefined && this.#pending.size >= this.#most) this.#drop(record.count)
       else this.#pending.set(key, before === undefined ? record : joined(before, record))
     }
   }

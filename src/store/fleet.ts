@@ -33,6 +33,13 @@ export interface FleetCounts {
   readonly ready: number
 }
 
+/** Tenants that are not purged, by what the controller made of the owners' words and by whether they are ready. */
+export interface TenantGroup {
+  readonly effective: string
+  readonly ready: boolean
+  readonly count: number
+}
+
 export interface FleetStore extends GuardStore {
   wish(): Promise<FleetWish>
   /** Writes these fields of the wish, and answers the whole. */
@@ -43,6 +50,8 @@ export interface FleetStore extends GuardStore {
   /** Entries since then, oldest first. */
   ledger(since: Instant): Promise<readonly LedgerEntry[]>
   counts(): Promise<FleetCounts>
+  /** The same in groups, each of at least one. */
+  groups(): Promise<readonly TenantGroup[]>
   /** In the order of names. */
   parked(limit: number): Promise<readonly ParkedTenant[]>
   countParked(): Promise<number>
@@ -123,8 +132,8 @@ function ledgerIn(collection: Collection<LedgerRecord>) {
 }
 
 function counting(tenants: Collection<TenantRecord>) {
-  const effective = async () => {
-    const stages = [{ $match: { purged: false } }, { $group: { _id: '$status.effective', count: { $sum: 1 } } }]
+  const effective = async (filter: object) => {
+    const stages = [{ $match: filter }, { $group: { _id: '$status.effective', count: { $sum: 1 } } }]
     const groups = await tenants.aggregate<{ _id: string; count: number }>(stages).toArray()
     return Object.fromEntries(groups.map(({ _id, count }): [string, number] => [_id, count]).sort())
   }
@@ -138,10 +147,24 @@ function counting(tenants: Collection<TenantRecord>) {
     counts: async () => {
       const [total, byState, answering] = await Promise.all([
         tenants.countDocuments({ purged: false, ...owned }),
-        effective(),
+        effective({ purged: false }),
         tenants.countDocuments(ready),
       ])
       return { total, effective: byState, ready: answering }
+    },
+    groups: async () => {
+      const [all, answering] = await Promise.all([effective({ purged: false }), effective(ready)])
+      return Object.entries(all)
+        .flatMap(([state, total]): TenantGroup[] => {
+          // Between the two questions a tenant may have become ready.
+          const count = Math.min(total, answering[state] ?? 0)
+          const group = { effective: state }
+          return [
+            { ...group, ready: true, count },
+            { ...group, ready: false, count: total - count },
+          ]
+        })
+        .filter(({ count }) => count > 0)
     },
     parked: async (limit) => {
       const filter = { purged: false, 'parked.since': { $exists: true } }

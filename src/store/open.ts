@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly uri: string | undefined
   /** The embedded database's folder. */
   readonly folder: string
+  /** Is given the client before its first command, to count what it is asked. */
+  readonly observe?: ((client: Pick<MongoClient, 'on'>) => void) | undefined
 }
 
 function withoutCredentials(uri: string): string {
@@ -23,7 +25,7 @@ function withoutCredentials(uri: string): string {
 }
 
 /** Connects, applies the indexes, and fails with a sentence where the database cannot be reached in 10 s. */
-export async function openStore({ uri, folder }: StoreOptions): Promise<OpenStore> {
+export async function openStore({ uri, folder, observe }: StoreOptions): Promise<OpenStore> {
   const embedded = uri === undefined ? await startEmbedded({ folder }) : undefined
   const target = embedded?.uri ?? uri ?? ''
   const client = new MongoClient(target, {
@@ -33,7 +35,9 @@ export async function openStore({ uri, folder }: StoreOptions): Promise<OpenStor
     writeConcern: { w: 'majority' },
     readConcern: { level: 'majority' },
     serverSelectionTimeoutMS: 10_000,
+    monitorCommands: observe !== undefined,
   })
+  observe?.(client)
   const close = async () => {
     await client.close()
     await embedded?.close()

@@ -1,6 +1,7 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
 import { applyEventSchema } from './events.ts'
+import { applyTokenSchema } from './tokens.ts'
 
 /**
  * A name is unique among tenants that are not purged, so that it can be used again after the purge; so is each domain of
@@ -19,4 +20,5 @@ export async function applySchema(db: Db): Promise<void> {
   )
   await tenants.createIndex({ 'pool.name': 1 }, { name: 'pool_member', partialFilterExpression: inPool }, {})
   await applyEventSchema(db)
+  await applyTokenSchema(db)
 }

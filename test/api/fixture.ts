@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import type { Operation } from '../../src/api/operation.ts'
+import { allOperations } from '../../src/api/operations.ts'
 import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server.ts'
 import { fillBook, seedClasses, type BookStores } from '../../src/class-book.ts'
 import { ClassBook } from '../../reconciler/rollout/book.ts'
@@ -20,6 +22,7 @@ import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
 export interface ApiUnderTest {
   readonly url: string
+  readonly operations: readonly Operation[]
   readonly running: RunningApi
   readonly store: Pick<OpenStore, 'close'>
   readonly tenants: Tenants
@@ -70,7 +73,8 @@ export async function startTestApi(
     events: eventsIn(store.db),
     insight: undefined,
   }
-  const api = await startApi({ ...options, ...alter(options) })
+  const altered = { ...options, ...alter(options) }
+  const api = await startApi(altered)
   t.teardown(async () => {
     await api.close()
     await store.close()
@@ -82,6 +86,7 @@ export async function startTestApi(
     call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
   return {
     url: api.url,
+    operations: allOperations(altered),
     running: api,
     store,
     tenants,

@@ -18,7 +18,7 @@ const got = (config: Json, path: string) => at(config, path.split('.'))
 test('a managed tenant gets the road in, the platform LLM and no secret', (t) => {
   const config = gatewayConfig(input)
   t.deepEqual(got(config, 'gateway'), {
-    auth: { mode: 'token', token: { id: 'OPENCLAW_GATEWAY_TOKEN', provider: 'default', source: 'env' } },
+    auth: { mode: 'token', token: { id: '/gateway', provider: 'platform', source: 'file' } },
     bind: 'loopback',
     controlUi: { allowedOrigins: ['https://acme.example.com', 'https://www.acme.org'], enabled: true },
     http: { endpoints: { chatCompletions: { enabled: true } } },
@@ -29,9 +29,14 @@ test('a managed tenant gets the road in, the platform LLM and no secret', (t) =>
   })
   t.is(got(config, 'models.providers.kiwi.baseUrl'), input.llmBaseUrl)
   t.deepEqual(got(config, 'models.providers.kiwi.apiKey'), {
-    id: 'KIWICLAW_PROXY_TOKEN',
-    provider: 'default',
-    source: 'env',
+    id: '/llm',
+    provider: 'platform',
+    source: 'file',
+  })
+  t.deepEqual(got(config, 'secrets.providers.platform'), {
+    mode: 'json',
+    path: '/run/moorage/secrets.json',
+    source: 'file',
   })
   t.is(got(config, 'agents.defaults.model.primary'), 'kiwi/kiwi-default')
   t.is(got(config, 'browser.executablePath'), '/data/bin/chrome-headless-shell')
@@ -44,7 +49,7 @@ test('a tenant with its own keys gets no provider of ours', (t) => {
   const config = gatewayConfig({ ...input, managed: false })
   t.deepEqual(got(config, 'models'), { catalogRefresh: { enabled: false } })
   t.is(got(config, 'agents.defaults.model'), undefined)
-  t.false(canonical(config).includes('KIWICLAW'))
+  t.false(canonical(config).includes('/llm'))
 })
 
 test('the heartbeat is off only where the machine may sleep', (t) => {
@@ -55,6 +60,13 @@ test('the heartbeat is off only where the machine may sleep', (t) => {
 test('every host is an allowed origin, with the scheme and port of the public one', (t) => {
   const local = { ...input, hosts: ['acme.localhost'], publicOrigin: 'http://acme.localhost:7080' }
   t.deepEqual(got(gatewayConfig(local), 'gateway.controlUi.allowedOrigins'), ['http://acme.localhost:7080'])
+})
+
+test('an origin that OpenClaw refuses to start with is left out', (t) => {
+  const shown = (publicOrigin: string) => got(gatewayConfig({ ...input, publicOrigin }), 'gateway.publicOrigin')
+  t.is(shown('http://acme.localhost:7080'), undefined)
+  t.is(shown('http://localhost:7080'), 'http://localhost:7080')
+  t.is(shown('https://acme.example.com:8443/'), 'https://acme.example.com:8443')
 })
 
 test('an overlay merges, and null takes a key away', (t) => {

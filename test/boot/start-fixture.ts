@@ -93,6 +93,7 @@ export class Root {
   readonly browsers = path.join(this.state, '.browsers')
   readonly link = path.join(this.state, 'bin', 'chrome-headless-shell')
   readonly config = path.join(this.state, 'openclaw.json')
+  readonly secrets = path.join(this.folder, 'run', 'moorage', 'secrets.json')
   readonly #t: ExecutionContext
 
   constructor(t: ExecutionContext) {
@@ -136,6 +137,7 @@ export class Root {
       PATH: [path.join(this.folder, 'path'), path.dirname(process.execPath), process.env['PATH']].join(':'),
       MOORAGE_APP_DIR: path.join(this.folder, 'app'),
       MOORAGE_BRIDGE_FILE: bridgeFile,
+      MOORAGE_SECRETS_FILE: this.secrets,
       OPENCLAW_STATE_DIR: this.state,
       OPENCLAW_GATEWAY_TOKEN: 'a-gateway-token',
       OPENCLAW_CONFIG_B64: Buffer.from('{"gateway":{"mode":"local"}}').toString('base64'),

@@ -182,7 +182,9 @@ test('9: a file that cannot be read is set aside, a volume that cannot be writte
   t.is(await none.ended(), 73)
 })
 
-test('10: files are private, and neither the blob nor the bridge’s key reaches the agent’s environment', async (t) => {
+const tokens = ['OPENCLAW_GATEWAY_TOKEN', 'KIWICLAW_PROXY_TOKEN']
+
+test('10: files are private, and neither the blob nor a token nor the bridge’s key reaches the agent’s environment', async (t) => {
   const root = new Root(t)
   const boot = await root.up()
   t.is(statSync(root.config).mode & 0o777, 0o600)
@@ -190,10 +192,22 @@ test('10: files are private, and neither the blob nor the bridge’s key reaches
   t.is(statSync(path.join(root.state, 'ran.json')).mode & 0o777, 0o600, 'the gateway’s own files too')
   await until(() => existsSync(path.join(root.state, 'child.json')), 'the child wrote')
   for (const { env } of [root.ran(), root.ran('child.json')]) {
-    for (const name of ['OPENCLAW_CONFIG_B64', 'MOORAGE_BRIDGE_KEY', 'MOORAGE_BRIDGE']) t.is(env[name], undefined, name)
-    t.is(env['OPENCLAW_GATEWAY_TOKEN'], 'a-gateway-token')
+    for (const name of ['OPENCLAW_CONFIG_B64', 'MOORAGE_BRIDGE_KEY', 'MOORAGE_BRIDGE', ...tokens])
+      t.is(env[name], undefined, name)
   }
+  t.deepEqual(JSON.parse(readFileSync(root.secrets, 'utf8')), { gateway: 'a-gateway-token', llm: 'llm-token' })
+  t.is(statSync(root.secrets).mode & 0o777, 0o600)
+  t.is(statSync(path.dirname(root.secrets)).mode & 0o777, 0o700)
   t.true(await boot.answers(), 'the child with the same --import did not take the bridge’s port')
+})
+
+test('a new boot brings the tokens of its own environment, and none that is not there', async (t) => {
+  const root = new Root(t)
+  await (await root.up()).end()
+  await root.up({ OPENCLAW_GATEWAY_TOKEN: 'another-token', KIWICLAW_PROXY_TOKEN: undefined })
+  t.deepEqual(JSON.parse(readFileSync(root.secrets, 'utf8')), { gateway: 'another-token' })
+  const nowhere = await root.boot({ MOORAGE_SECRETS_FILE: path.join(root.config, 'secrets.json') })
+  t.is(await nowhere.ended(), 73)
 })
 
 for (const token of [undefined, '', '   ', 'undefined', 'null']) {

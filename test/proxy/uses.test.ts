@@ -63,7 +63,7 @@ test('a stream counts at its start and its end, not for what the tenant sends, a
   await eventually(t, () => used.length === 2, 'the end counts')
   const cut = await open(proxy, acme.host, '/')
   cut.on('error', () => undefined).resume()
-  sink.put(acme.route({ revision: 2, route: { kind: 'closed', reason: 'asleep' } }))
+  sink.put(acme.route({ revision: 2, route: { kind: 'closed', reason: 'suspended' } }))
   await eventually(t, () => cut.closed, 'it is cut')
   await idle()
   t.is(used.length, 3)

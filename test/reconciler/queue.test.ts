@@ -1,5 +1,6 @@
 // The queue on a virtual clock: once per key, one worker per key, delays, priorities, and nobody starves.
 import test from 'ava'
+import type { QueueMeter } from '../../reconciler/meter.ts'
 import { Queue } from '../../reconciler/queue.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
@@ -11,7 +12,7 @@ interface Work {
   readonly finish: (key: string) => Promise<void>
 }
 
-function queueWith(workers: number): Work {
+function queueWith(workers: number, meter?: QueueMeter): Work {
   const clock = new VirtualClock()
   const started: string[] = []
   const open = new Map<string, () => void>()
@@ -21,7 +22,7 @@ function queueWith(workers: number): Work {
       open.set(key, resolve)
     })
   return {
-    queue: new Queue({ clock, workers, work }),
+    queue: new Queue({ clock, workers, work, ...(meter === undefined ? {} : { meter }) }),
     clock,
     started,
     finish: async (key) => {
@@ -99,4 +100,37 @@ test('close waits for what is under way and takes nothing more', async (t) => {
   await finish('a')
   await closing
   t.deepEqual(started, ['a'])
+})
+
+test('it tells how much there is to do, and a meter of each key’s way', async (t) => {
+  const heard: string[] = []
+  const meter = {
+    added: () => void heard.push('added'),
+    taken: (ms: number) => void heard.push(`taken after ${ms}`),
+    worked: (ms: number) => void heard.push(`worked for ${ms}`),
+  }
+  const { queue, clock, finish } = queueWith(1, meter)
+  queue.add('a')
+  queue.add('b')
+  queue.add('b', 10)
+  queue.add('later', 0, 60_000)
+  await clock.advance(1_000)
+  t.deepEqual(queue.state(), { depth: 1, active: 1, unfinishedMs: 1_000, longestMs: 1_000 })
+  await finish('b')
+  await clock.advance(500)
+  await finish('a')
+  t.deepEqual(
+    queue.state(),
+    { depth: 0, active: 0, unfinishedMs: 0, longestMs: 0 },
+    'what is due later is not to do yet',
+  )
+  t.deepEqual(heard, [
+    'added',
+    'added',
+    'added',
+    'taken after 0',
+    'worked for 1000',
+    'taken after 1000',
+    'worked for 500',
+  ])
 })

@@ -1,0 +1,239 @@
+// Every setting of Moorage, once: its name in the environment, what it may be, its default and what it means. The table in the
+// README is made from here (test/src/settings.test.ts holds them equal), and so are the keys of the YAML file.
+import { z } from 'zod'
+import { defaultLimits } from '../proxy/limits.ts'
+
+export interface SettingNotes {
+  /** What it means, for the README. */
+  readonly description: string
+  /** The default in words, where none stands in the schema. */
+  readonly shown?: string
+  /** May also be given as the path of a file, by `<NAME>_FILE`, and is never repeated. */
+  readonly secret?: boolean
+}
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const count = z.coerce.number().int().min(1).max(1e9)
+const seconds = z.coerce.number().min(0.001).max(2_000_000)
+const roleNames = ['api', 'reconciler', 'proxy'] as const
+
+export type Role = (typeof roleNames)[number]
+
+const roles = z
+  .string()
+  .transform((text) => text.split(',').map((role) => role.trim()))
+  .pipe(z.array(z.enum(roleNames)).min(1))
+
+const notes = <S extends z.ZodType>(schema: S, about: SettingNotes): S => schema.meta({ ...about })
+
+const main = {
+  MOORAGE_API_PORT: port.default(7070).describe('REST API; 0 takes a free port'),
+  MOORAGE_PROXY_PORT: port.default(7080).describe('the proxy'),
+  MOORAGE_FLY_PORT: port.default(7090).describe('the simulated Fly'),
+  MOORAGE_OPS_PORT: notes(port.optional(), {
+    description: 'health and metrics on a port of their own, without a token, also of a process without the API',
+    shown: 'none',
+  }),
+  MOORAGE_HOST: z.string().min(1).default('127.0.0.1').describe('the address that everything listens on'),
+  MOORAGE_DATA: z
+    .string()
+    .min(1)
+    .default('.moorage')
+    .describe('data folder, mode 0700: embedded database, simulator, keys, first admin token'),
+  MOORAGE_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'must be a lower-case domain')
+    .default('localhost')
+    .describe('tenants are `<name>.<domain>`'),
+  MOORAGE_PUBLIC_ORIGIN: notes(z.url({ protocol: /^https?$/ }).optional(), {
+    description: 'scheme and port that browsers see, such as `https://example.com`',
+    shown: 'http, the proxy’s port',
+  }),
+  MOORAGE_EDGE: z
+    .enum(['direct', 'fly'])
+    .default('direct')
+    .describe('`fly` where Fly’s own proxy stands before ours and names the client'),
+  MOORAGE_ROLES: roles.default([...roleNames]).describe('which parts this process runs'),
+  MOORAGE_ENV: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{2,11}$/, 'must be 3 to 12 of a-z and 0-9')
+    .default('dev')
+    .describe('part of every name on Fly, so that installations never meet'),
+  MOORAGE_PREFIX: z
+    .string()
+    .regex(/^[a-z]{2,4}$/, 'must be 2 to 4 of a-z')
+    .default('kc')
+    .describe('the first part of every name on Fly'),
+  MOORAGE_CERTIFICATES: z
+    .enum(['wildcard', 'per-host'])
+    .default('wildcard')
+    .describe('one certificate for `*.<domain>`, or one for each tenant'),
+  MOORAGE_MASTER_KEY: notes(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url (43 characters)')
+      .optional(),
+    { description: 'what tenants’ secrets are derived from', shown: '`<data>/master-key`', secret: true },
+  ),
+  MOORAGE_LLM_BASE_URL: z
+    .url()
+    .default('http://llm-proxy.internal:4000/v1')
+    .describe('the LLM proxy of managed classes'),
+  MOORAGE_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('what is logged: trace, debug, info, warn, error, silent'),
+  MOORAGE_RETAIN_DAYS: z.coerce
+    .number()
+    .min(0)
+    .max(46)
+    .default(14)
+    .describe('how long a deleted tenant’s volume is kept before it is purged'),
+  MOORAGE_MODE: z
+    .enum(['normal', 'observe-only'])
+    .default('normal')
+    .describe('`observe-only`: looks and changes nothing, whatever REST says'),
+  MOORAGE_RESYNC_CRON: z.string().default('*/10 * * * * *').describe('when the fleet’s list is compared'),
+  MOORAGE_SIM_SCALE: notes(z.coerce.number().min(0).max(10).optional(), {
+    description: 'the simulator’s pace; 1 is Fly’s',
+    shown: '0.1; 1 on the real Fly',
+  }),
+  MOORAGE_SIM_SEED: z.coerce.number().int().default(1).describe('the simulator’s seed'),
+}
+
+const ms = (value: number) => value / 1_000
+
+const proxy = {
+  MOORAGE_PROXY_CONCURRENCY: count
+    .default(defaultLimits.concurrency)
+    .describe('requests in progress for one tenant; more get 503'),
+  MOORAGE_PROXY_WEBSOCKETS: count.default(defaultLimits.sockets).describe('WebSockets of one tenant; more get 503'),
+  MOORAGE_PROXY_RATE: z.coerce
+    .number()
+    .min(0.001)
+    .max(1e6)
+    .default(defaultLimits.ratePerSecond)
+    .describe('requests and upgrades for one tenant per second, on average; more get 429'),
+  MOORAGE_PROXY_BURST: count
+    .default(defaultLimits.burst)
+    .describe('how many of them may come at once after a quiet time'),
+  MOORAGE_PROXY_BODY_MIB: z.coerce
+    .number()
+    .min(0.001)
+    .max(1e6)
+    .default(defaultLimits.bodyBytes / 1024 / 1024)
+    .describe('the largest request body, in MiB; a larger one gets 413'),
+  MOORAGE_PROXY_HEADERS_SECONDS: seconds.default(ms(defaultLimits.headersMs)).describe('for a request’s headers'),
+  MOORAGE_PROXY_IDLE_SECONDS: seconds
+    .default(ms(defaultLimits.idleMs))
+    .describe('a request or WebSocket in which no byte moves for so long is cut'),
+  MOORAGE_PROXY_TOTAL_SECONDS: seconds
+    .default(ms(defaultLimits.totalMs))
+    .describe('for a whole request with its answer; WebSockets have no such limit'),
+  MOORAGE_PROXY_HOLD_SECONDS: seconds
+    .default(ms(defaultLimits.holdMs))
+    .describe('how long a request waits for a tenant that wakes up; then 503'),
+  MOORAGE_PROXY_HELD_PER_TENANT: count
+    .default(defaultLimits.heldPerTenant)
+    .describe('how many may wait so for one tenant; more get 503'),
+  MOORAGE_PROXY_HELD: count.default(defaultLimits.held).describe('how many may wait so in total; more get 503'),
+  MOORAGE_PROXY_LOG_SAMPLE: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('the part of the ordinary requests that are logged, 0 to 1; failures always are'),
+}
+
+const outside = {
+  MONGODB_URI: notes(
+    z
+      .string()
+      .regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://')
+      .optional(),
+    { description: 'the database', shown: 'embedded', secret: true },
+  ),
+  FLY_API_TOKEN: notes(z.string().min(1).optional(), {
+    description: 'the real Fly',
+    shown: 'simulator',
+    secret: true,
+  }),
+  FLY_APP: notes(
+    z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,61}$/, 'must be an app name')
+      .optional(),
+    { description: 'the app of the tenants’ machines', shown: '`moorage-<env>`, simulated' },
+  ),
+  FLY_ORG: z.string().min(1).default('personal').describe('the organization of that app'),
+  FLY_FLAPS_BASE_URL: notes(z.url().optional(), {
+    description: 'where the Machines API is, without `/v1`',
+    shown: 'Fly’s own',
+  }),
+}
+
+/** What readConfig reads. */
+export const settings = z.object({ ...main, ...proxy, ...outside })
+
+/** Names that are no settings of a process, but may stand in its environment. */
+export const otherNames: Readonly<Record<string, SettingNotes>> = {
+  MOORAGE_CONFIG: {
+    description: 'the path of a YAML file with settings; the environment goes before it',
+    shown: 'none',
+  },
+  MOORAGE_API: { description: '`moor` alone: where the API is', shown: 'http://127.0.0.1:7070' },
+  MOORAGE_TOKEN: { description: '`moor` alone: its token', shown: '`<data>/admin-token`' },
+}
+
+export type SettingName = keyof typeof settings.shape
+
+const isSetting = (name: string): name is SettingName => Object.hasOwn(settings.shape, name)
+
+const notesOf = (name: SettingName) => (settings.shape[name] as z.ZodType).meta() as SettingNotes | undefined
+
+/** The name of the setting that `<NAME>_FILE` gives by a file; undefined where it gives none. */
+export function settingOfFile(name: string): SettingName | undefined {
+  const base = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : ''
+  return isSetting(base) && notesOf(base)?.secret === true ? base : undefined
+}
+
+/** Whether `name` sets something, by its value or by a file. */
+export const sets = (name: string): boolean => isSetting(name) || settingOfFile(name) !== undefined
+
+/** `MOORAGE_API_PORT` is `apiPort` in a YAML file, `MONGODB_URI` is `mongodbUri`. */
+export function camelCase(name: string): string {
+  const words = name.replace(/^MOORAGE_/, '').toLowerCase().split('_') // prettier-ignore
+  return words.map((word, index) => (index === 0 ? word : `${word[0]?.toUpperCase() ?? ''}${word.slice(1)}`)).join('')
+}
+
+/** Every name that a key of a YAML file may stand for, by its key. */
+export function keysOfFile(): ReadonlyMap<string, string> {
+  const secrets = Object.keys(settings.shape).map((name) => `${name}_FILE`)
+  const names = [...Object.keys(settings.shape), ...secrets].filter(sets)
+  return new Map(names.flatMap((name) => [[name, name] as const, [camelCase(name), name] as const]))
+}
+
+export interface SettingRow {
+  readonly name: string
+  readonly fallback: string
+  readonly meaning: string
+}
+
+function fallbackOf(schema: z.ZodType): string {
+  const value = schema.parse(undefined)
+  return `\`${Array.isArray(value) ? value.join(',') : String(value)}\``
+}
+
+/** The rows of the README's table. */
+export function settingRows(): SettingRow[] {
+  const row = (name: string, { description, shown, secret }: SettingNotes, fallback: string): SettingRow => ({
+    name: `\`${name}\``,
+    fallback: shown ?? fallback,
+    meaning: secret === true ? `${description} (secret)` : description,
+  })
+  const own = Object.entries(settings.shape).map(([name, schema]) => {
+    const about = notesOf(name as SettingName) ?? { description: '' }
+    return row(name, about, about.shown === undefined ? fallbackOf(schema as z.ZodType) : '')
+  })
+  return [...own, ...Object.entries(otherNames).map(([name, about]) => row(name, about, ''))]
+}
