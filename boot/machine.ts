@@ -60,8 +60,9 @@ export interface FlyMachineConfig {
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
-function llmToken({ gateway, secrets }: MachineInput): Record<string, string> {
-  if (!gateway.managed) return {}
+/** A pool's machine has none: it is nobody's. */
+function llmToken({ gateway, secrets, identity }: MachineInput): Record<string, string> {
+  if (!gateway.managed || identity.form === 'pool') return {}
   if (secrets.llmToken === undefined) throw new TypeError('a managed tenant needs a token for the LLM proxy')
   return { KIWICLAW_PROXY_TOKEN: secrets.llmToken }
 }

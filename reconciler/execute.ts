@@ -72,8 +72,10 @@ async function prepare({ cloud }: Ports, step: StepOf<'prepareMachine'>): Promis
 }
 
 async function personalise(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'personalise'>): Promise<void> {
-  const config = gatewayConfig(gatewayInput(ports, tenant, resolvedOf(tenant, wish)))
-  const command = personaliseCommand(ports.settings.bootScript, config)
+  const resolved = resolvedOf(tenant, wish)
+  const config = gatewayConfig(gatewayInput(ports, tenant, resolved))
+  const llmToken = resolved.managed ? await ports.secrets.llmToken(tenant.uid) : undefined
+  const command = personaliseCommand(ports.settings.bootScript, config, llmToken)
   const fault = (why: string) => new Fault('commandFailed', why, { call: 'machineExec' })
   if (command === undefined) throw fault('The configuration is too long to be told to a running gateway.')
   const { exitCode } = await ports.cloud.exec(step.id, command)

@@ -12,7 +12,7 @@ import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
-import { eventOf } from './events/event.ts'
+import { eventOf, type TenantEvent } from './events/event.ts'
 import { notedTenants } from './events/noted.ts'
 import { Recorder } from './events/recorder.ts'
 import { flyClient, type FlyClient, type FlyClientOptions } from './fly/client.ts'
@@ -23,6 +23,7 @@ import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { startOperations } from './ops-server.ts'
+import { openPools } from './pools.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { Stack } from './stack.ts'
@@ -158,6 +159,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const classes = await openClasses(store, stack, log)
   operations.withClasses(classes.book)
   const policy = { domain: config.domain, certificates: config.certificates }
+  const note = (event: TenantEvent) => recorder.note(event)
+  const pools = openPools({ db: store.db, classes: classes.book, clock: realClock, scale: config.scale, note, log })
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
@@ -206,6 +209,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
+        ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
         events,
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })

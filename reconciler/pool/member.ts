@@ -55,7 +55,8 @@ function failingSince({ status }: Tenant): Instant | undefined {
   return found?.lastTransitionTime
 }
 
-function standingOf(tenant: Tenant): Pick<Member, 'standing' | 'since'> {
+/** How far it is, as it says itself. */
+export function standingOf(tenant: Tenant): Pick<Member, 'standing' | 'since'> {
   const { spec, status, createdAt } = tenant
   if (spec.state === 'deleted') return { standing: 'leaving', since: createdAt }
   if (status.warm !== undefined) return { standing: 'warm', since: status.warm.since }

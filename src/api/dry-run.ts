@@ -28,7 +28,7 @@ export async function tried<Context extends WriteContext>(
       return after
     },
   }
-  const unchanged = await write({ ...context, tenants: { ...context.tenants, ...store } })
+  const unchanged = await write({ ...context, tenants: { ...context.tenants, ...store }, claim: undefined })
   return seen ?? { before: unchanged, after: unchanged }
 }
 

@@ -7,6 +7,7 @@ import { insightOperations } from './insight.ts'
 import type { Operation } from './operation.ts'
 import { orphanOperations } from './orphans.ts'
 import { platformOperations } from './platform.ts'
+import { poolOperations } from './pools.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
@@ -18,6 +19,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...insightOperations(options),
     ...eventOperations(options),
     ...classOperations(options),
+    ...poolOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
     ...adoptOperations(options),

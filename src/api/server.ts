@@ -5,8 +5,10 @@ import type { Duplex } from 'node:stream'
 import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
+import type { Tenant } from '../../specs/tenant.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
+import type { PoolService } from '../pools.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
@@ -46,6 +48,11 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
   readonly wake: (uid: string) => void
+  readonly pools: PoolService
+  /** Left out, no tenant gets a machine that stands ready. */
+  readonly claim?: ((tenant: Tenant) => Promise<Tenant | undefined>) | undefined
+  /** Hears of every tenant that was created. */
+  readonly arrived?: (tenant: Tenant) => void
   readonly events: Events
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined

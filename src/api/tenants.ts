@@ -18,6 +18,8 @@ import { applyTenant, changeEntitlement, changeTenant, withState } from './write
 export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
+  /** Hears of every tenant that was created. */
+  readonly arrived?: (tenant: Tenant) => void
 }
 
 /** A cursor says after which name to go on; what it looks like is nobody's business. */
@@ -62,6 +64,7 @@ async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wante
   if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
   const { tenant, created } = await apply(routes)
   routes.wake(tenant.uid)
+  if (created) routes.arrived?.(tenant)
   if (created) context.set('Location', `/v1/tenants/${name}`)
   answerTenant(context, tenant, created ? 201 : 200)
 }

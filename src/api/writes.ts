@@ -13,6 +13,8 @@ import { checkRules, notFound, type RuleContext } from './rules.ts'
 export interface WriteContext extends RuleContext {
   readonly fleet: FleetStore
   readonly clock: Clock
+  /** Makes a machine that stands ready the tenant's; undefined: none fits, or the name was taken meanwhile. */
+  readonly claim?: ((tenant: Tenant) => Promise<Tenant | undefined>) | undefined
 }
 
 export interface Preconditions {
@@ -61,6 +63,8 @@ async function tryApply(
   await checkRules(context, document.spec, before)
   if (before === undefined) {
     const tenant = newTenant(document, context)
+    const claimed = await context.claim?.(tenant)
+    if (claimed !== undefined) return { tenant: claimed, created: true }
     return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
   }
   checkNotPurging(before, document.spec.state)

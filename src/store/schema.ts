@@ -1,5 +1,6 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
+import { applyArrivalSchema } from './arrivals.ts'
 import { applyEventSchema } from './events.ts'
 import { applyTokenSchema } from './tokens.ts'
 
@@ -20,5 +21,6 @@ export async function applySchema(db: Db): Promise<void> {
   )
   await tenants.createIndex({ 'pool.name': 1 }, { name: 'pool_member', partialFilterExpression: inPool }, {})
   await applyEventSchema(db)
+  await applyArrivalSchema(db)
   await applyTokenSchema(db)
 }

@@ -14,6 +14,7 @@ import type { Tenant } from '../../specs/tenant.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
+import { openPools } from '../../src/pools.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
@@ -53,6 +54,8 @@ export async function startTestApi(
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
   const book = new ClassBook()
   await fillBook(book, stores)
+  const quiet = { note: () => {}, log: { warn: log } }
+  const pools = openPools({ db: store.db, classes: book, clock: realClock, scale: 1, ...quiet })
   const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,
@@ -71,6 +74,9 @@ export async function startTestApi(
     adopt: undefined,
     orphans: orphansIn(store.db),
     events: eventsIn(store.db),
+    pools,
+    claim: (tenant) => pools.claim(tenant),
+    arrived: (tenant) => pools.arrived(tenant),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
