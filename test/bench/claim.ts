@@ -51,7 +51,8 @@ await withFolder(async (folder) => {
   try {
     for (const tier of tiers) await fill(quick, tier, Number(claims))
   } finally {
-    await quick.end('SIGTERM')
+    // Its machines live on, as Fly's would; an orderly end would take them with it.
+    await quick.end('SIGKILL')
   }
   const moorage = await startMoorage(folder, { MOORAGE_SIM_SCALE: '1', MOORAGE_RESYNC_CRON: '0 0 * * * *' })
   try {
