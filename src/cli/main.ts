@@ -16,6 +16,7 @@ import {
   fleetModes,
   fleetWord,
   orphans,
+  pools,
   rollouts,
   setMode,
   steer,
@@ -149,6 +150,11 @@ function fleetCommands(program: Command): void {
       .command(action)
       .argument('<id>')
       .action(async (id: string) => print(await steer(openApi(), action, id)))
+  program
+    .command('pools')
+    .description('machines that stand ready for tenants to come')
+    .addOption(output())
+    .action(async ({ output: format }: Shown) => print(await pools(openApi(), format)))
   program
     .command('adopt')
     .description('take a living fleet back into a database that lost it; changes nothing on Fly')
