@@ -9,7 +9,7 @@ import type { FleetReading, ObservedMachine } from '../observed.ts'
 import type { Ports } from '../ports.ts'
 import { wishOf } from '../wish.ts'
 import { memberOf, newMember, type Member } from './member.ts'
-import { mostMaking, planPool, type PoolPlan, type Retirement } from './plan.ts'
+import { mostMaking, planPool, successMs, type PoolPlan, type Retirement } from './plan.ts'
 
 /** Where pools, members and arrivals are kept. */
 export interface PoolPorts {
@@ -18,6 +18,8 @@ export interface PoolPorts {
   members(): Promise<readonly Tenant[]>
   /** When members of each pool were retired since then. */
   retired(since: Instant): Promise<readonly { readonly pool: string; readonly at: Instant }[]>
+  /** The pools of the members that were claimed since then, one entry each. */
+  claimed(since: Instant): Promise<readonly string[]>
   add(member: Tenant): Promise<'added' | 'taken'>
   /** Gives a member up, unless somebody wrote it (a claim, above all) since it was read. */
   retire(member: Tenant, now: Instant): Promise<Tenant | undefined>
@@ -40,6 +42,12 @@ export interface PoolKeeperOptions {
 
 type Machines = ReadonlyMap<string, ObservedMachine>
 
+interface Seen {
+  readonly byId: Machines
+  readonly room: number
+  readonly claimedLately: number
+}
+
 /** How far back retirements matter (plan.ts). */
 const windowMs = 300_000
 
@@ -61,14 +69,17 @@ export class PoolKeeper {
     const pools = await store.pools()
     this.#forget(members)
     if (pools.length === 0 && members.length === 0) return
+    const { scale } = this.#options.ports.settings
     const retired = await store.retired(this.#now() - windowMs)
+    const claimed = await store.claimed(this.#now() - successMs * scale)
     const byId = new Map(machines.map((machine) => [machine.id, machine]))
     await this.#endOrphans(members, pools)
     let room = mostMaking - members.filter(({ spec, status }) => spec.state !== 'deleted' && !status.warm).length
     for (const pool of pools) {
       const own = members.filter((member) => member.pool?.name === pool.name)
       const at = retired.filter((each) => each.pool === pool.name).map((each) => each.at)
-      const plan = await this.#planFor(pool, own, at, { byId, room })
+      const claimedLately = claimed.filter((name) => name === pool.name).length
+      const plan = await this.#planFor(pool, own, at, { byId, room, claimedLately })
       room -= await this.#carryOut(pool, own, plan)
     }
   }
@@ -84,7 +95,7 @@ export class PoolKeeper {
     pool: StoredPool,
     own: readonly Tenant[],
     retiredAt: readonly Instant[],
-    { byId, room }: { readonly byId: Machines; readonly room: number },
+    { byId, room, claimedLately }: Seen,
   ): Promise<PoolPlan> {
     const { ports, store } = this.#options
     const now = this.#now()
@@ -93,7 +104,8 @@ export class PoolKeeper {
     // A member whose class is gone could not even be begun.
     const classGone = ports.classOf(newMember(pool, '', now)) === undefined
     const { scale } = ports.settings
-    const plan = planPool({ spec: pool.spec, members, wanted, retiredAt, room: Math.max(0, room), now, scale })
+    const counts = { wanted, retiredAt, claimedLately, room: Math.max(0, room) }
+    const plan = planPool({ spec: pool.spec, members, ...counts, now, scale })
     return classGone ? { ...plan, create: 0 } : plan
   }
 

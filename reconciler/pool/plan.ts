@@ -12,12 +12,12 @@ const retirement = { share: 0.2, windowMs: 5 * minuteMs } as const
 /** How long a member may say that it cannot go on before another is tried in its place. */
 const patienceMs = 15 * minuteMs
 /** Members that became warm within this time count as success: then more are made at once. */
-const successMs = 10 * minuteMs
+export const successMs = 10 * minuteMs
 /**
- * Members on their way at a time, of all pools together. Each takes 20 s and more, so that is 0.4 creates a second at most,
- * and Fly takes one a second of each app: tenants always have the larger share.
+ * Members on their way at a time, of all pools together. Each takes 30 s and more, so that is half a create a second at most,
+ * and Fly takes one a second: pools never have more than their share of 60 %.
  */
-export const mostMaking = 8
+export const mostMaking = 16
 
 export type RetireReason = 'age' | 'outdated' | 'failed' | 'surplus' | 'pool-gone'
 
@@ -38,6 +38,8 @@ export interface PoolInput {
   readonly wanted: number
   /** When members of this pool were retired lately. */
   readonly retiredAt: readonly Instant[]
+  /** How many members of this pool were claimed within the time that counts as success. */
+  readonly claimedLately: number
   /** How many more members may be on their way, as far as other pools are concerned. */
   readonly room: number
   readonly now: Instant
@@ -81,11 +83,11 @@ function retirements(input: PoolInput, live: readonly Member[]): readonly Retire
   return [...due, ...surplus].slice(0, Math.max(0, most))
 }
 
-/** One, two, four, eight: twice as many are on their way as have lately got there. Nothing more while one cannot go on. */
-function windowOf({ now, scale }: PoolInput, live: readonly Member[]): number {
+/** One, two, four, eight and so on: twice as many are on their way as have lately got there. Nothing more while one cannot go on. */
+function windowOf({ claimedLately, now, scale }: PoolInput, live: readonly Member[]): number {
   if (live.some(({ standing }) => standing === 'failing')) return 0
   const arrived = live.filter(({ standing, since }) => standing === 'warm' && since > now - successMs * scale).length
-  return Math.min(mostMaking, 2 ** Math.ceil(Math.log2(arrived + 1)))
+  return Math.min(mostMaking, 2 ** Math.ceil(Math.log2(arrived + claimedLately + 1)))
 }
 
 /** What to do about the pool now. */

@@ -10,6 +10,8 @@ export interface Members {
   all(): Promise<readonly Tenant[]>
   ofPool(name: string): Promise<readonly Tenant[]>
   retired(since: Instant): Promise<readonly { readonly pool: string; readonly at: Instant }[]>
+  /** The pools of the members that were claimed since then, one entry each. */
+  claimed(since: Instant): Promise<readonly string[]>
   /** Gives a member up, unless it was written since it was read. */
   retire(member: Tenant, now: Instant): Promise<Tenant | undefined>
   /** Members that can be claimed in a region for a class. */
@@ -37,6 +39,10 @@ export function membersIn(db: Db): Members {
       return records.flatMap(({ pool }) =>
         pool?.retiredAt === undefined ? [] : [{ pool: pool.name, at: pool.retiredAt }],
       )
+    },
+    claimed: async (since) => {
+      const records = await collection.find({ 'claim.at': { $gt: since } }, { projection: { claim: 1 } }).toArray()
+      return records.flatMap(({ claim }) => (claim === undefined ? [] : [claim.pool]))
     },
     retire: async ({ uid, revision, spec, pool }, now) => {
       if (pool === undefined) throw new TypeError(`${uid} is no pool member`)

@@ -20,6 +20,8 @@ export async function applySchema(db: Db): Promise<void> {
     {},
   )
   await tenants.createIndex({ 'pool.name': 1 }, { name: 'pool_member', partialFilterExpression: inPool }, {})
+  const claimed = { 'claim.at': { $exists: true } }
+  await tenants.createIndex({ 'claim.at': 1 }, { name: 'claimed_at', partialFilterExpression: claimed }, {})
   await applyEventSchema(db)
   await applyArrivalSchema(db)
   await applyTokenSchema(db)

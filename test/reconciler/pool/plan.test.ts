@@ -23,7 +23,17 @@ const some = (standing: Standing, number: number, part: Partial<Member> = {}): M
   })
 
 const plan = (members: Member[], part: Partial<PoolInput> = {}) =>
-  planPool({ spec: specWith({}), members, wanted: 10, retiredAt: [], room: mostMaking, now, scale: 1, ...part })
+  planPool({
+    spec: specWith({}),
+    members,
+    wanted: 10,
+    retiredAt: [],
+    claimedLately: 0,
+    room: mostMaking,
+    now,
+    scale: 1,
+    ...part,
+  })
 
 test('an empty pool begins with one, and goes on with twice as many as have lately got there', (t) => {
   t.is(plan([]).create, 1)
@@ -33,6 +43,11 @@ test('an empty pool begins with one, and goes on with twice as many as have late
   t.is(plan(some('warm', 3, lately)).create, 4)
   t.is(plan([...some('warm', 3, lately), ...some('making', 3)]).create, 1)
   t.is(plan([...some('warm', 9, lately), ...some('making', 1)]).create, 0)
+})
+
+test('what was claimed as soon as it was ready has got there as well', (t) => {
+  t.is(plan([], { claimedLately: 3 }).create, 4)
+  t.is(plan(some('making', 4), { claimedLately: 30 }).create, 6)
 })
 
 test('nothing is added while one cannot go on, and one that cannot for long is given up', (t) => {
