@@ -57,7 +57,7 @@ export class Admission {
     const closed = resolution.kind === 'page' ? resolution.reason : undefined
     if (closed !== undefined && !holds(closed)) return closed
     if (Number(headers['content-length'] ?? 0) > limits.bodyBytes) return 'too-large'
-    if (resolution.kind === 'page') return 'hold'
+    if (resolution.kind === 'page') return this.#whileClosed(resolution.reason, exchange.uid)
     const { uid } = resolution.tenant
     const what = exchange.upgrade ? 'socket' : 'request'
     const entered = this.#limiter.enter(uid, what)
@@ -67,6 +67,13 @@ export class Admission {
     exchange.target = resolution.target
     activity.used(uid)
     return 'go'
+  }
+
+  /** Waiting is for those who are woken. The wish is passed on all the same: it may be heard later. */
+  #whileClosed(reason: Reason, uid: string | undefined): 'hold' | Reason {
+    if (reason !== 'asleep' || this.#options.activity.canWake?.() !== false) return 'hold'
+    if (uid !== undefined) this.#wake(uid)
+    return 'unwoken'
   }
 
   /** Has the exchange wait, and tells once what became of it; that may be at once. */

@@ -10,7 +10,7 @@ const hintMarginMs = 1_000
 
 export interface AgentOptions {
   readonly clock: Clock
-  /** How long a free connection is kept; 0 for an agent that keeps none. */
+  /** How long a free connection is kept. */
   readonly idleMs: number
   /** Opens a connection to what a made-up host name stands for. */
   readonly dial: (name: string) => Promise<net.Socket>
@@ -22,7 +22,7 @@ export class ProvedAgent extends http.Agent {
   readonly #expiries = new WeakMap<Duplex, () => void>()
 
   constructor(options: AgentOptions) {
-    super({ keepAlive: options.idleMs > 0, scheduling: 'lifo' })
+    super({ keepAlive: true, scheduling: 'lifo' })
     this.#options = options
   }
 

@@ -5,7 +5,7 @@ import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:h
 import type { Clock } from '../specs/clock.ts'
 import { Resting } from './breaker.ts'
 import type { Exchange } from './exchange.ts'
-import { isPlain, type FastLane } from './fast.ts'
+import type { FastLane } from './fast.ts'
 import { DialError } from './handshake.ts'
 import { responseHeaders } from './headers.ts'
 import type { Reason } from './pages.ts'
@@ -167,10 +167,7 @@ function unconnected({ failure }: Exchange): boolean {
 
 /** A request without a body, sent on a kept connection that turned out to be closed: no tenant has seen it (RFC 9110 9.2.2). */
 function metStale({ failure, reused }: Exchange, request: IncomingMessage): boolean {
-  const reset =
-    failure instanceof Error &&
-    'code' in failure &&
-    ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(failure.code))
+  const reset = failure instanceof Error && 'code' in failure && ['ECONNRESET', 'EPIPE'].includes(String(failure.code))
   const bodiless = request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined
   const safe = (request.method === 'GET' || request.method === 'HEAD') && bodiless
   return reset && safe && reused
@@ -184,6 +181,8 @@ const pause = (clock: Clock, ms: number) => new Promise<void>((resolve) => void 
  */
 export function cut({ httpVersion, upstream, lane }: Exchange, response: ServerResponse): void {
   const orderly = (lane ?? upstream)?.socket?.readableEnded === true && httpVersion !== '1.0'
+  // What was passed on in this same turn waits in the socket, and a reset would forget it.
+  response.socket?.uncork()
   if (!orderly && response.socket !== null) reset(response.socket)
   response.destroy()
 }
@@ -260,7 +259,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
       const uncarried = (error?: unknown) => {
         exchange.failure ??= error ?? new Error('the request was not carried')
       }
-      if (attempt === 1 && isPlain(request)) await fast(exchange, request, response)
+      if (attempt === 1 && exchange.plain) await fast(exchange, request, response)
       else await proxy(request, response, uncarried)
       if (attempt === attempts || response.headersSent || response.destroyed) return
       if (unconnected(exchange) && idempotent.has(request.method)) {

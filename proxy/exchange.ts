@@ -2,15 +2,15 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Clock, Instant } from '../specs/clock.ts'
 import { Resting } from './breaker.ts'
-import { clientOf, framingProblem } from './headers.ts'
+import { clientOf, framingProblem, isPlain } from './headers.ts'
 import { readRequest } from './host.ts'
-import type { Lane } from './lanes.ts'
 import { page, type Answer, type Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { resolve, type Resolution } from './resolve.ts'
 import type { Entry } from './table.ts'
 import type { Target } from './target.ts'
 import { traceIdOf } from './trace.ts'
+import type { Wire } from './wire.ts'
 
 export interface RoadOptions {
   readonly clock: Clock
@@ -29,6 +29,8 @@ export interface Exchange {
   /** The trace that the client belongs to, if it says so. */
   readonly trace: string | undefined
   readonly upgrade: boolean
+  /** Whether it may take the fast lane. */
+  readonly plain: boolean
   readonly method: string
   readonly httpVersion: string
   readonly accept: string | undefined
@@ -51,7 +53,7 @@ export interface Exchange {
   /** The request to the tenant, once it has a connection. */
   upstream: ClientRequest | undefined
   /** The connection to the tenant, while the request is in the fast lane. */
-  lane: Lane | undefined
+  lane: Wire | undefined
   /** Whether the connection had carried a request before. */
   reused: boolean
   /** Ends the wait for the answer's head. */
@@ -76,15 +78,28 @@ function clientFacts(request: IncomingMessage, { edge, loopbackAs }: RoadOptions
   return loopbackAs !== undefined && loopback.test(client.address) ? { ...client, address: loopbackAs } : client
 }
 
+const nothing = () => undefined
+
+/** How many ids one call for random bytes is good for. */
+const idsAtOnce = 256
+const idBytes = 16
+
 export class Road {
   readonly #options: RoadOptions
+  #random = Buffer.alloc(0)
+  #used = 0
 
   constructor(options: RoadOptions) {
     this.#options = options
   }
 
   newId(): string {
-    return Buffer.from(this.#options.clock.bytes(16)).toString('hex')
+    if (this.#used === this.#random.length) {
+      this.#random = Buffer.from(this.#options.clock.bytes(idsAtOnce * idBytes))
+      this.#used = 0
+    }
+    this.#used += idBytes
+    return this.#random.toString('hex', this.#used - idBytes, this.#used)
   }
 
   enter(request: IncomingMessage, upgrade: boolean): Exchange {
@@ -96,6 +111,7 @@ export class Road {
       since: this.#options.clock.now(),
       trace: traceIdOf(headers.traceparent),
       upgrade,
+      plain: isPlain(request),
       method,
       httpVersion,
       accept: headers.accept,
@@ -113,7 +129,7 @@ export class Road {
       upstream: undefined,
       lane: undefined,
       reused: false,
-      settle: () => undefined,
+      settle: nothing,
       failure: undefined,
       paged: false,
       status: 0,

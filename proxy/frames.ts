@@ -4,22 +4,21 @@
 /** Close, 1001 "going away", unmasked as from a server. */
 export const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
-/** The bytes of a header after the first two: an extended length and a mask. */
-function restOfHeader(second: number): number {
-  const length = second & 0x7f
-  return (length === 126 ? 2 : length === 127 ? 8 : 0) + (second >= 0x80 ? 4 : 0)
-}
-
+/** Keeps numbers only: there are two of these for each open WebSocket. */
 export class FrameTracker {
-  /** Bytes of the header in progress. */
-  readonly #header: number[] = []
+  /** Bytes seen of the header in progress. */
+  #seen = 0
+  /** How many of the header's bytes tell an extended length, and where the header ends. */
+  #extended = 0
+  #headerBytes = 2
+  #length = 0
   #payloadLeft = 0
   /** Whether the frame in progress is one of data, or of control: close, ping, pong (RFC 6455 5.5). */
   #data = false
 
   /** Whether a frame of ours may follow what was seen so far. */
   get between(): boolean {
-    return this.#header.length === 0 && this.#payloadLeft === 0
+    return this.#seen === 0 && this.#payloadLeft === 0
   }
 
   /** Takes the next bytes. @returns whether some of them belong to a message, and not only to pings and the like */
@@ -31,22 +30,25 @@ export class FrameTracker {
         this.#payloadLeft -= taken
         at += taken
       } else {
-        if (this.#header.length === 0) this.#data = ((chunk[at] ?? 0) & 0x08) === 0
-        this.#header.push(chunk[at] ?? 0)
+        this.#header(chunk[at] ?? 0)
         at += 1
-        this.#endHeader()
       }
       data ||= this.#data
     }
     return data
   }
 
-  #endHeader(): void {
-    const [, second] = this.#header
-    if (second === undefined || this.#header.length < 2 + restOfHeader(second)) return
-    const length = second & 0x7f
-    const extended = this.#header.slice(2, length === 126 ? 4 : length === 127 ? 10 : 2)
-    this.#payloadLeft = length < 126 ? length : extended.reduce((sum, byte) => sum * 256 + byte, 0)
-    this.#header.length = 0
+  #header(byte: number): void {
+    if (this.#seen === 0) this.#data = (byte & 0x08) === 0
+    else if (this.#seen === 1) {
+      const length = byte & 0x7f
+      this.#extended = length === 126 ? 2 : length === 127 ? 8 : 0
+      this.#headerBytes = 2 + this.#extended + (byte >= 0x80 ? 4 : 0)
+      this.#length = this.#extended === 0 ? length : 0
+    } else if (this.#seen < 2 + this.#extended) this.#length = this.#length * 256 + byte
+    this.#seen += 1
+    if (this.#seen < 2 || this.#seen < this.#headerBytes) return
+    this.#payloadLeft = this.#length
+    this.#seen = 0
   }
 }

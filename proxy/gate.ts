@@ -87,9 +87,10 @@ export class Gate {
       },
     })
     const used = (exchange: Exchange) => this.#admission.used(exchange)
-    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'used' | 'draining' | 'refuse'> = {
+    const both: Pick<CarrierOptions, 'clock' | 'headTimeoutMs' | 'bodyBytes' | 'used' | 'draining' | 'refuse'> = {
       clock,
       headTimeoutMs,
+      bodyBytes: limits.bodyBytes,
       used,
       draining: () => this.#drained !== undefined,
       refuse: (exchange, request, response) => this.#send(exchange, 'unreachable', request, response),
@@ -97,7 +98,6 @@ export class Gate {
     this.#carry = createCarrier({
       ...both,
       upstreams,
-      bodyBytes: limits.bodyBytes,
       again: (exchange) => this.#again(exchange),
       fast: createFastLane({ ...both, lanes: upstreams.lanes, carried: () => (this.#tally.fast += 1) }),
       repeated: () => (this.#tally.repeated += 1),
@@ -167,16 +167,7 @@ export class Gate {
   /** One request for a WebSocket. */
   upgrade(request: IncomingMessage, socket: net.Socket, head: Buffer): void {
     const exchange = this.#road.enter(request, true)
-    this.#tally.upgrades += 1
-    this.#clients.set(socket, exchange)
-    socket.on('error', () => socket.destroy())
-    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
-    socket.once('close', () => {
-      unwatch()
-      this.#admission.left(exchange)
-      this.#clients.delete(socket)
-      this.#leave(exchange, exchange.status, !socket.errored)
-    })
+    this.#enlist(exchange, socket)
     const open = (verdict: Verdict) => this.#open(exchange, verdict, request, socket, head)
     const first = this.#admission.admit(exchange, request.headers)
     if (first !== 'hold') {
@@ -187,6 +178,20 @@ export class Gate {
     this.#admission.hold(exchange, request.headers, (verdict) => {
       stop()
       open(verdict)
+    })
+  }
+
+  /** Apart from where the request is at hand: a listener would keep it for as long as the WebSocket is open. */
+  #enlist(exchange: Exchange, socket: net.Socket): void {
+    this.#tally.upgrades += 1
+    this.#clients.set(socket, exchange)
+    socket.on('error', () => socket.destroy())
+    const unwatch = this.#vigil.watch(socket, Infinity, () => socket.destroy())
+    socket.once('close', () => {
+      unwatch()
+      this.#admission.left(exchange)
+      this.#clients.delete(socket)
+      this.#leave(exchange, exchange.status, !socket.errored)
     })
   }
 
@@ -235,15 +240,9 @@ export class Gate {
 
   stats(): ProxyStats {
     const { connections: upstreamConnections, dials, crossTenantBlocked } = this.#upstreams.stats
-    return {
-      tenants: this.table.size,
-      ...this.#tally.now,
-      openUpgrades: this.#clients.size,
-      held: this.#admission.held,
-      upstreamConnections,
-      dials,
-      crossTenantBlocked,
-    }
+    const known = { tenants: this.table.size, doubted: this.table.doubted, held: this.#admission.held }
+    const open = { openUpgrades: this.#clients.size, upstreamConnections }
+    return { ...known, ...open, ...this.#tally.now, dials, crossTenantBlocked }
   }
 
   /** Where the same tenant's route leads now. */

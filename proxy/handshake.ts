@@ -1,8 +1,11 @@
 // The client half of the bridge protocol: a connection to a machine's private address that has proved, before any byte of a
 // request flows, that this machine is the tenant and the incarnation that is meant. The server half is boot/bridge.mjs.
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
+
+/** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
+export const keepAliveMs = 30_000
 
 const LINE_BYTES = 512
 const PROOF = /^OK ([0-9a-f]{32}) ([0-9a-f]{32}) ([0-9a-f]{64})$/
@@ -45,10 +48,10 @@ export interface ProvedConnection {
 }
 
 interface Dial extends DialTarget, DialOptions {
-  readonly key: Uint8Array
+  readonly key: KeyObject
 }
 
-const macOf = (key: Uint8Array, parts: readonly string[]) => createHmac('sha256', key).update(parts.join('\n')).digest()
+const macOf = (key: KeyObject, parts: readonly string[]) => createHmac('sha256', key).update(parts.join('\n')).digest()
 
 /** One hello, with the nonce that its answer must contain. */
 function hello({ key, uid, incarnation, address, clock }: Dial, challenge: string | undefined) {
@@ -162,18 +165,39 @@ function prove(socket: net.Socket, dial: Dial, where: string): Promise<string> {
 }
 
 /**
+ * The key as Node's own: it costs as much as several connections to make one.
+ *
+ * @throws {TypeError} when the key has not 32 bytes
+ */
+export function dialKey(key: Uint8Array): KeyObject {
+  if (key.length !== 32) throw new TypeError('the bridge key has 32 bytes')
+  return createSecretKey(key)
+}
+
+/**
  * Dials a machine and lets it prove who it is. The socket comes back as if it had just connected; what the gateway may have
  * sent already is still in it.
  *
  * @throws {DialError} never with a connection left open
+ * @param key as bytes, or made by `dialKey` where it is used more than once
  * @throws {TypeError} when the key has not 32 bytes or the address is no IP literal
  */
-export async function dialProved(target: DialTarget, key: Uint8Array, options: DialOptions): Promise<ProvedConnection> {
-  if (key.length !== 32) throw new TypeError('the bridge key has 32 bytes')
+export async function dialProved(
+  target: DialTarget,
+  key: Uint8Array | KeyObject,
+  options: DialOptions,
+): Promise<ProvedConnection> {
+  const made = key instanceof Uint8Array ? dialKey(key) : key
   if (net.isIP(target.address) === 0) throw new TypeError('a machine is dialled by its IP address')
-  const socket = net.connect({ host: target.address, port: target.port, noDelay: true, keepAlive: true })
+  const socket = net.connect({
+    host: target.address,
+    port: target.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
+  })
   try {
-    const boot = await prove(socket, { ...target, ...options, key }, `${target.address} port ${target.port}`)
+    const boot = await prove(socket, { ...target, ...options, key: made }, `${target.address} port ${target.port}`)
     return { socket, boot }
   } catch (error) {
     socket.destroy()

@@ -23,16 +23,25 @@ const framing: ReadonlySet<string> = new Set(['content-length', 'host', 'transfe
 const identity =
   /^(forwarded|x-forwarded(-.*)?|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip(v6)?|fly-.*|x-moorage-.*|x-request-id)$/
 
-function nominated(connection: string | undefined): Set<string> {
-  const names = (connection ?? '').split(',').map((name) => name.trim().toLowerCase())
+const nobody: ReadonlySet<string> = new Set()
+
+function nominated(connection: string | undefined): ReadonlySet<string> {
+  if (connection === undefined || /^(close|keep-alive|upgrade)$/i.test(connection)) return nobody
+  const names = connection.split(',').map((name) => name.trim().toLowerCase())
   return new Set(names.filter((name) => !framing.has(name)))
 }
 
+/** A plain loop: this runs twice for each request. */
 function kept(headers: IncomingHttpHeaders, drop: (name: string) => boolean): IncomingHttpHeaders {
   const named = nominated(headers.connection)
-  const keeps = (name: string) => !hopByHop.has(name) && !named.has(name) && !drop(name)
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => keeps(name)))
+  const passed: IncomingHttpHeaders = {}
+  for (const name of Object.keys(headers))
+    if (!hopByHop.has(name) && !named.has(name) && !drop(name)) passed[name] = headers[name]
+  return passed
 }
+
+const saysWho = (name: string) =>
+  name === 'expect' || identity.test(name.includes('_') ? name.replaceAll('_', '-') : name)
 
 /** What we know of the client ourselves. */
 export interface ClientFacts {
@@ -52,23 +61,23 @@ export function requestHeaders(
   client: ClientFacts,
   upgrade: boolean,
 ): IncomingHttpHeaders {
-  const { traceparent, tracestate, ...passed } = kept(
-    headers,
-    (name) => name === 'expect' || identity.test(name.replaceAll('_', '-')),
-  )
-  return {
-    ...passed,
-    ...(headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
-    ...(upgrade ? { connection: 'Upgrade', upgrade: 'websocket' } : {}),
-    host: client.authority,
-    'x-forwarded-for': client.address,
-    'x-forwarded-proto': client.proto,
-    'x-forwarded-host': client.authority,
-    'x-request-id': client.requestId,
-    // The state of a trace that we do not know is nobody's (W3C Trace Context 4.3).
-    ...(traceIdOf(traceparent) === undefined ? { traceparent: traceparentFor(client.requestId) } : { traceparent }),
-    ...(traceIdOf(traceparent) === undefined || tracestate === undefined ? {} : { tracestate }),
+  const passed = kept(headers, saysWho)
+  if (headers['transfer-encoding'] !== undefined) passed['transfer-encoding'] = 'chunked'
+  if (upgrade) {
+    passed.connection = 'Upgrade'
+    passed.upgrade = 'websocket'
   }
+  passed.host = client.authority
+  passed['x-forwarded-for'] = client.address
+  passed['x-forwarded-proto'] = client.proto
+  passed['x-forwarded-host'] = client.authority
+  passed['x-request-id'] = client.requestId
+  if (traceIdOf(passed.traceparent) === undefined) {
+    passed.traceparent = traceparentFor(client.requestId)
+    // The state of a trace that we do not know is nobody's (W3C Trace Context 4.3).
+    delete passed.tracestate
+  }
+  return passed
 }
 
 /** Of these Node keeps the first, because a list of them would mean nothing. */
@@ -80,12 +89,11 @@ const single: ReadonlySet<string> = new Set(
 )
 
 /** Header lines, names and values in turn, as Node's own client would give them: lower case, repeated ones joined. */
-export function joinHeaders(raw: readonly Uint8Array[]): IncomingHttpHeaders {
+export function joinHeaders(raw: readonly string[]): IncomingHttpHeaders {
   const joined: IncomingHttpHeaders = {}
-  const textOf = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1')
   for (let index = 0; index < raw.length; index += 2) {
-    const name = textOf(raw[index]).toLowerCase()
-    const value = textOf(raw[index + 1])
+    const name = (raw[index] ?? '').toLowerCase()
+    const value = raw[index + 1] ?? ''
     const before = joined[name]
     if (name === 'set-cookie') joined[name] = [...(joined[name] ?? []), value]
     else if (typeof before !== 'string') joined[name] = value
@@ -103,12 +111,40 @@ const replayType = /vnd\.fly\./i
  * a tenant could send the request on to any app of the organization.
  */
 export function responseHeaders(headers: IncomingHttpHeaders, requestId: string): IncomingHttpHeaders {
-  const type = headers['content-type']
-  return {
-    ...kept(headers, replayHeader),
-    ...(type !== undefined && replayType.test(type) ? { 'content-type': 'application/json' } : {}),
-    'x-request-id': requestId,
+  const passed = kept(headers, replayHeader)
+  const type = passed['content-type']
+  if (type !== undefined && replayType.test(type)) passed['content-type'] = 'application/json'
+  passed['x-request-id'] = requestId
+  return passed
+}
+
+/** A head on the wire. Every value has come through a parser that lets no line end through. */
+function headText(first: string, headers: IncomingHttpHeaders): string {
+  let head = `${first}\r\n`
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (typeof value === 'string') head += `${name}: ${value}\r\n`
+    else for (const one of value ?? []) head += `${name}: ${one}\r\n`
   }
+  return `${head}\r\n`
+}
+
+/** The head of a request; one whose path is not plain (`isPlain`) must not get here. */
+export function requestHead(method: string, path: string, headers: IncomingHttpHeaders): string {
+  return headText(`${method} ${path} HTTP/1.1`, headers)
+}
+
+/** The head of an answer. `reason`: printable (`plainReason`). */
+export function answerHead(status: number, reason: string, headers: IncomingHttpHeaders): string {
+  return headText(`HTTP/1.1 ${status} ${reason}`, headers)
+}
+
+const plainMethods: ReadonlySet<string | undefined> = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS'.split(' '))
+
+/** Whether a request may take the fast lane: nothing about it needs a decision, and its path can be written as it is. */
+export function isPlain({ method, httpVersion, headers, url = '' }: IncomingMessage): boolean {
+  const known = plainMethods.has(method) && httpVersion === '1.1'
+  return known && headers.expect === undefined && /^[!-~\x80-\xff]+$/.test(url)
 }
 
 /** Why the length of a body is in doubt; Node's parser has refused the plain contradictions before. */

@@ -41,7 +41,12 @@ export function readAuthority(text: string): Authority | undefined {
 }
 
 function hostHeaders(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')
+  const values: string[] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') values.push(rawHeaders[index + 1] ?? '')
+  }
+  return values
 }
 
 const refused = (detail: string): Asked => ({ kind: 'refused', detail })
@@ -62,7 +67,9 @@ export function readRequest({ url, rawHeaders }: RequestHead): Asked {
   if (named === undefined) return refused('The host that the request names is not a valid DNS name.')
   const path = url.startsWith('/') ? url : absolutePath(url, named.host)
   if (path === undefined) return refused('The request target is not a path on the host that the request names.')
-  // http-proxy-middleware matches paths by way of URL, and leaves a request unanswered that URL cannot read (`//`).
-  if (!URL.canParse(path, 'http://tenant.invalid')) return refused('The request target is not a valid path.')
+  // http-proxy-middleware matches paths by way of URL, and leaves a request unanswered that URL cannot read (`//`). Where the
+  // second character is none of these, URL reads every path.
+  if (/^\/[/\\]/.test(path) && !URL.canParse(path, 'http://tenant.invalid'))
+    return refused('The request target is not a valid path.')
   return { kind: 'host', ...named, path }
 }

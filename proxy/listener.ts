@@ -3,13 +3,13 @@ import Koa from 'koa'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { isPlain } from './fast.ts'
 import type { Gate } from './gate.ts'
+import { keepAliveMs } from './handshake.ts'
+import { isPlain } from './headers.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
 import { isWebSocket } from './upgrade.ts'
-import { keepAliveMs } from './upstream.ts'
 
 /** Longer than load balancers keep theirs (60 s is usual), so that it is not us who close under a request on its way. */
 const keepAliveTimeoutMs = 75_000

@@ -28,6 +28,7 @@ type Name = Exclude<keyof ProxyStats, 'pages' | 'holds' | 'requests' | 'upgrades
 
 const gauges: readonly (readonly [Name, string, string])[] = [
   ['tenants', 'routes', 'Tenants that the proxy has a route for'],
+  ['doubted', 'routes_doubted', 'Routes kept although the store lists them no more; anything but 0 is an alarm'],
   ['inFlight', 'requests_in_progress', 'Requests in progress'],
   ['openUpgrades', 'websockets_open', 'WebSockets open or being opened'],
   ['upstreamConnections', 'upstream_connections', 'Connections open to machines'],
@@ -119,10 +120,19 @@ export function proxyMetrics(registry: Registry, stats: () => ProxyStats): Recor
     buckets,
     registers,
   })
+  // Looked up once each: finding a labelled metric costs more than counting.
+  const counts = new Map<string, Counter.Internal>()
+  const observers = { tenant: seconds.labels('tenant'), proxy: seconds.labels('proxy') }
+  const counted = (kind: string, by: string, status: string) => {
+    const key = `${kind} ${by} ${status}`
+    const known = counts.get(key) ?? ended.labels(kind, by, status)
+    counts.set(key, known)
+    return known
+  }
   return {
     ended: ({ upgrade, by, status, ms }) => {
-      ended.inc({ kind: upgrade ? 'upgrade' : 'request', by, status: statusClass(status) })
-      if (!upgrade) seconds.observe({ by }, ms / 1_000)
+      counted(upgrade ? 'upgrade' : 'request', by, statusClass(status)).inc()
+      if (!upgrade) observers[by].observe(ms / 1_000)
     },
     held: heldMetrics(registers),
   }

@@ -6,6 +6,7 @@ import { htmlPage } from './page-html.ts'
 export type Reason =
   | ClosedReason
   | 'unknown'
+  | 'unwoken'
   | 'bad-request'
   | 'request-timeout'
   | 'headers-too-large'
@@ -33,6 +34,11 @@ const wordings: Record<Reason, Wording> = {
     detail: 'This assistant is being started. It usually takes less than a minute.',
   },
   asleep: { status: 503, title: 'Asleep', detail: 'This assistant is asleep and is being woken.' },
+  unwoken: {
+    status: 503,
+    title: 'Asleep',
+    detail: 'This assistant is asleep, and the part of the platform that wakes it cannot be reached now.',
+  },
   waking: { status: 503, title: 'Waking up', detail: 'This assistant is waking up. It usually takes a few seconds.' },
   suspended: { status: 503, title: 'Paused', detail: 'This assistant is paused. Its owner can start it again.' },
   billing: {
@@ -77,10 +83,11 @@ const wordings: Record<Reason, Wording> = {
 }
 
 /** The tenant is on its way: a page looks again by itself. */
-const comesUp: readonly Reason[] = ['provisioning', 'asleep', 'waking', 'crowded']
+const comesUp: readonly Reason[] = ['provisioning', 'asleep', 'unwoken', 'waking', 'crowded']
 
-/** A failed start is not repeated within seconds, so asking again sooner helps nobody. */
-const failedRetrySeconds = 30
+/** What is broken is not mended within seconds, so asking again sooner helps nobody. */
+const slow: readonly Reason[] = ['failed', 'unwoken']
+const slowRetrySeconds = 30
 
 export interface PageRequest {
   readonly reason: Reason
@@ -104,9 +111,10 @@ export function statusOf(reason: Reason): number {
 
 /** In how many seconds it is worth asking again; undefined where nothing is promised. */
 export function retryAfter(reason: Reason, retrySeconds: number): number | undefined {
+  if (slow.includes(reason)) return Math.max(slowRetrySeconds, retrySeconds)
   if (comesUp.includes(reason) || reason === 'resting') return retrySeconds
   if (reason === 'busy' || reason === 'too-many-requests') return 1
-  return reason === 'failed' ? Math.max(failedRetrySeconds, retrySeconds) : undefined
+  return undefined
 }
 
 /** Whether the client takes HTML; a `q=0` refuses it. */

@@ -16,8 +16,10 @@ export interface RouteSink {
   put(route: TenantRoute): void
   /** The tenant is gone: a put that was begun before does not bring it back. */
   drop(uid: string): void
-  /** It was written anew after it had gone, as when a lost database is rebuilt: puts count again. */
+  /** It was written anew after it had gone, as when a lost database is rebuilt: puts count again, whatever their revision. */
   revive(uid: string): void
+  /** Too many are not listed any more to be believed: these routes stay for now. None: all is well again. */
+  doubt(uids: readonly string[]): void
 }
 
 export interface BridgeKeys {
@@ -31,6 +33,8 @@ export interface Activity {
   used(uid: string): void
   /** Somebody asks for the tenant, which sleeps. */
   wake(uid: string): void
+  /** Whether a wish to be woken reaches anybody now; it does where this is not said. */
+  canWake?: () => boolean
   /** Whether a use of the tenant is not written yet. */
   unwritten(uid: string): boolean
 }

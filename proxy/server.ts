@@ -1,6 +1,6 @@
 // The road in: Host to tenant to machine, for requests, streams and WebSockets, or a clear page where it ends.
 import type http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, ListenOptions } from 'node:net'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../specs/clock.ts'
 import { Gate } from './gate.ts'
@@ -12,6 +12,8 @@ import type { ProxyStats } from './tally.ts'
 export interface ProxyOptions {
   readonly port: number
   readonly host: string
+  /** Whether other proxies of this user may listen on the same port, where the platform can do that; false by default. */
+  readonly shared?: boolean
   readonly routes: RouteSource
   readonly keys: BridgeKeys
   readonly clock: Clock
@@ -50,14 +52,33 @@ export interface Proxy {
   stats(): ProxyStats
 }
 
-function listening(server: http.Server, port: number, host: string): Promise<number> {
+/** Where nobody hears who is used, nobody is woken either. */
+const nobody: Activity = {
+  used: () => undefined,
+  wake: () => undefined,
+  unwritten: () => false,
+  canWake: () => false,
+}
+
+function listening(server: http.Server, where: ListenOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port, host }, () => {
+    server.listen(where, () => {
       server.off('error', reject)
       resolve((server.address() as AddressInfo).port)
     })
   })
+}
+
+/** The kernel deals new connections to all who share the port; who took it without sharing keeps it. */
+async function bind(server: http.Server, { port, host, shared = false }: ProxyOptions): Promise<number> {
+  if (!shared) return listening(server, { port, host })
+  try {
+    return await listening(server, { port, host, reusePort: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTSUP') throw error
+    return listening(server, { port, host })
+  }
 }
 
 /**
@@ -80,7 +101,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     idleMs: options.idleMs ?? 30_000,
     stallMs: options.stallMs ?? 120_000,
     limits,
-    activity: options.activity ?? { used: () => undefined, wake: () => undefined, unwritten: () => false },
+    activity: options.activity ?? nobody,
     logSample: options.logSample ?? 1,
     metrics: options.metrics,
   })
@@ -89,7 +110,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     throw error
   })
   const server = listener(gate, log, limits)
-  const port = await listening(server, options.port, host).catch(async (error: unknown) => {
+  const port = await bind(server, options).catch(async (error: unknown) => {
     await following.close()
     gate.close()
     throw error
@@ -100,6 +121,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     port,
     stats: () => gate.stats(),
     close: async () => {
+      // What the kernel has for us by now is taken first: it resets what nobody has accepted when the listening ends.
+      await new Promise((resolve) => setImmediate(resolve))
       const closed = new Promise((resolve) => server.close(resolve))
       gate.drain(() => server.closeIdleConnections())
       const cancel = clock.after(options.graceMs ?? 5_000, () => {

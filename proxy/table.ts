@@ -28,9 +28,15 @@ export class RouteTable implements RouteSink {
   /** Who claims a host, first come first; only the first is ever routed to. */
   readonly #claims = new Map<string, readonly string[]>()
   readonly #dropped = new Set<string>()
+  #doubted = 0
 
   constructor(events: TableEvents) {
     this.#events = events
+  }
+
+  /** How many routes stay although they are not listed any more. */
+  get doubted(): number {
+    return this.#doubted
   }
 
   get size(): number {
@@ -76,6 +82,12 @@ export class RouteTable implements RouteSink {
 
   revive(uid: string): void {
     this.#dropped.delete(uid)
+    const entry = this.#byUid.get(uid)
+    if (entry !== undefined) this.#byUid.set(uid, { ...entry, tenant: { ...entry.tenant, revision: -1 } })
+  }
+
+  doubt(uids: readonly string[]): void {
+    this.#doubted = uids.length
   }
 
   #remove(uid: string): void {

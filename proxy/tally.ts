@@ -4,6 +4,8 @@ import type { Outcome } from './waiting.ts'
 
 export interface ProxyStats {
   readonly tenants: number
+  /** Routes that stay although the store does not list them any more, because too many went at once. */
+  readonly doubted: number
   /** Since the start. */
   readonly requests: number
   readonly upgrades: number
@@ -35,7 +37,7 @@ export interface ProxyStats {
 }
 
 /** What others count. */
-type Others = 'tenants' | 'openUpgrades' | 'upstreamConnections' | 'held' | 'dials' | 'crossTenantBlocked'
+type Others = 'tenants' | 'doubted' | 'openUpgrades' | 'upstreamConnections' | 'held' | 'dials' | 'crossTenantBlocked'
 
 export class Tally {
   requests = 0

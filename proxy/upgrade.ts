@@ -1,13 +1,15 @@
-// WebSocket upgrades through http-proxy-middleware: resolved like requests, on a connection of their own, and tied so that
-// neither side outlives the other.
-import { createProxyMiddleware, proxyEventsPlugin } from 'http-proxy-middleware'
-import { STATUS_CODES, type ClientRequest, type IncomingMessage } from 'node:http'
-import net from 'node:net'
-import { abandon, awaitHead, passable, plainReason, type CarrierOptions } from './carry.ts'
+// WebSocket upgrades: resolved and admitted like requests, on a proved connection of their own, and tied so that neither side
+// outlives the other. The library's own way costs three times the memory for each open socket.
+import { STATUS_CODES, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import type net from 'node:net'
+import type { AnswerHead } from './answer-head.ts'
+import { HeadTimeout, passable, plainReason, type CarrierOptions } from './carry.ts'
 import type { Exchange } from './exchange.ts'
-import { responseHeaders } from './headers.ts'
+import { answerHead, requestHead, responseHeaders } from './headers.ts'
 import type { Answer } from './pages.ts'
-import { tie } from './tunnel.ts'
+import { reset } from './reset.ts'
+import { Tunnel } from './tunnel.ts'
+import { Wire, type Listener } from './wire.ts'
 
 export interface UpgraderOptions extends Pick<CarrierOptions, 'upstreams' | 'clock' | 'headTimeoutMs'> {
   /** Answers on a socket that got no answer from the tenant. */
@@ -45,75 +47,118 @@ export function watchForEnd(socket: net.Socket, gone: () => void): () => void {
   return stop
 }
 
-export function createUpgrader(options: UpgraderOptions): Upgrader {
-  const { upstreams, clock, refuse, used } = options
-  const exchanges = new WeakMap<IncomingMessage, Exchange>()
+/** One upgrade on its way: the tenant takes it, refuses it, or does not answer. */
+class Opening implements Listener {
+  readonly #options: UpgraderOptions
+  readonly #exchange: Exchange
+  readonly #client: net.Socket
+  readonly #stop: () => void
+  #wire: Wire | undefined
+  #settle: () => void = () => undefined
+  #chunked = false
 
-  /** The tenant says no: its answer is passed on, cleaned. These listeners come before the library's own. */
-  const refusedByTenant = (exchange: Exchange, answer: IncomingMessage, socket: net.Socket) => {
-    exchange.settle()
-    if (!passable(answer)) {
-      answer.destroy()
-      refuse(exchange, socket)
-      return
-    }
-    exchange.status = answer.statusCode ?? 0
-    answer.statusMessage = plainReason(answer)
-    const chunked = answer.headers['transfer-encoding'] !== undefined
-    const framing = chunked ? { 'transfer-encoding': 'chunked' } : {}
-    answer.headers = { ...responseHeaders(answer.headers, exchange.id), ...framing }
-  }
-
-  const accepted = (exchange: Exchange, answer: IncomingMessage, client: net.Socket, upstream: net.Socket) => {
-    exchange.settle()
-    exchange.status = 101
-    answer.headers = { ...responseHeaders(answer.headers, exchange.id), connection: 'Upgrade', upgrade: 'websocket' }
-    exchange.farewell = tie(client, upstream, clock, () => used(exchange))
-  }
-
-  const started = (upstream: ClientRequest, request: IncomingMessage, client: net.Socket) => {
-    const exchange = exchanges.get(request)
-    if (exchange === undefined) {
-      upstream.destroy()
-      return
-    }
-    awaitHead(exchange, request, upstream, options, () => {
-      if (exchange.status === 0 && !client.destroyed) refuse(exchange, client)
-    })
-    upstream.on('response', (answer) => refusedByTenant(exchange, answer, client))
-    upstream.on('upgrade', (answer, socket) => accepted(exchange, answer, client, socket))
-    const stop = watchForEnd(client, () => {
+  constructor(options: UpgraderOptions, exchange: Exchange, client: net.Socket) {
+    this.#options = options
+    this.#exchange = exchange
+    this.#client = client
+    this.#stop = watchForEnd(client, () => {
       client.destroy()
-      abandon(upstream)
+      if (this.#wire !== undefined) reset(this.#wire.socket)
     })
-    upstream.once('close', stop)
   }
 
-  const proxy = createProxyMiddleware({
-    router: (request) => {
-      const target = exchanges.get(request)?.target
-      if (target === undefined) throw new Error('an upgrade without a target is not carried')
-      return upstreams.addressOf(target)
-    },
-    agent: upstreams.single,
-    ejectPlugins: true,
-    plugins: [proxyEventsPlugin],
-    on: {
-      proxyReqWs: started,
-      error: (error, request, socket) => {
-        const exchange = exchanges.get(request)
-        // Once the tenant's answer has begun, nothing of ours may follow it.
-        if (exchange === undefined || exchange.status !== 0 || !(socket instanceof net.Socket)) {
-          socket.destroy()
-          return
-        }
-        exchange.failure ??= error
-        refuse(exchange, socket)
-      },
-    },
-  })
+  async start(headers: IncomingHttpHeaders): Promise<void> {
+    const { upstreams, clock, headTimeoutMs } = this.#options
+    const exchange = this.#exchange
+    let socket
+    try {
+      socket = await upstreams.dial(exchange.target?.key ?? '')
+    } catch (error) {
+      this.failed(error)
+      return
+    }
+    // The client may have left meanwhile.
+    if (this.#client.destroyed) {
+      socket.destroy()
+      return
+    }
+    const wire = new Wire(socket)
+    this.#wire = exchange.lane = wire
+    this.#settle = clock.after(headTimeoutMs, () => {
+      exchange.failure ??= new HeadTimeout(headTimeoutMs)
+      reset(socket)
+    })
+    wire.ask('GET', requestHead('GET', exchange.path, headers), true, this)
+  }
+
+  switched(head: AnswerHead, rest: Buffer): void {
+    const { clock, used } = this.#options
+    const exchange = this.#exchange
+    const client = this.#client
+    const upstream = this.#wire?.socket
+    this.#settled()
+    if (upstream === undefined) return
+    exchange.status = 101
+    const headers = responseHeaders(head.headers, exchange.id)
+    headers.connection = 'Upgrade'
+    headers.upgrade = 'websocket'
+    client.write(answerHead(101, 'Switching Protocols', headers), 'latin1')
+    // What came with the head is read first.
+    if (rest.length > 0) upstream.unshift(rest)
+    const tunnel = new Tunnel(client, upstream, { clock, said: () => used(exchange) })
+    exchange.farewell = () => tunnel.leave()
+    upstream.resume()
+  }
+
+  /** The tenant says no: its answer is passed on, cleaned. */
+  head(head: AnswerHead): boolean {
+    this.#settled()
+    if (!passable(head)) {
+      this.#options.refuse(this.#exchange, this.#client)
+      return false
+    }
+    this.#exchange.status = head.statusCode
+    const headers = responseHeaders(head.headers, this.#exchange.id)
+    headers.connection = 'close'
+    this.#chunked = head.framing.kind === 'chunked'
+    if (this.#chunked) headers['transfer-encoding'] = 'chunked'
+    this.#client.write(answerHead(head.statusCode, plainReason(head), headers), 'latin1')
+    this.#client.on('drain', () => this.#wire?.socket.resume())
+    return true
+  }
+
+  data(piece: Buffer): void {
+    const client = this.#client
+    const parts = this.#chunked ? [`${piece.length.toString(16)}\r\n`, piece, '\r\n'] : [piece]
+    if (!parts.map((part) => client.write(part)).every(Boolean)) this.#wire?.socket.pause()
+  }
+
+  ended(): void {
+    if (this.#chunked) this.#client.write('0\r\n\r\n')
+    this.#client.destroySoon()
+  }
+
+  failed(error: unknown): void {
+    this.#settled()
+    const exchange = this.#exchange
+    exchange.failure ??= error
+    // Once the tenant's answer has begun, nothing of ours may follow it.
+    if (exchange.paged || this.#client.destroyed) return
+    if (exchange.status === 0) this.#options.refuse(exchange, this.#client)
+    else if (this.#wire?.socket.readableEnded === true) this.#client.destroy()
+    else reset(this.#client)
+  }
+
+  #settled(): void {
+    this.#settle()
+    this.#stop()
+    this.#exchange.lane = undefined
+  }
+}
+
+export function createUpgrader(options: UpgraderOptions): Upgrader {
   return (exchange, request, socket, head) => {
-    exchanges.set(request, exchange)
-    proxy.upgrade(request, socket, head)
+    if (head.length > 0) socket.unshift(head)
+    void new Opening(options, exchange, socket).start(request.headers)
   }
 }

@@ -1,19 +1,17 @@
 // The connections to the tenants' machines. Each one is proved to end at the right machine before it carries anything, is
 // known by its target and never by an address alone, and ends with its target.
+import type { KeyObject } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
 import { ProvedAgent } from './agent.ts'
 import { Breaker } from './breaker.ts'
-import { DialError, dialProved } from './handshake.ts'
+import { DialError, dialKey, dialProved } from './handshake.ts'
 import { Lanes } from './lanes.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
 import { reset } from './reset.ts'
 import type { Target } from './target.ts'
-
-/** A vanished peer is noticed by probes after this silence; the kernel's own default is two hours. */
-export const keepAliveMs = 30_000
 
 export interface UpstreamOptions {
   readonly keys: BridgeKeys
@@ -33,6 +31,8 @@ interface Upstream {
   readonly target: Target
   readonly sockets: Set<net.Socket>
   readonly breaker: Breaker
+  /** Made at the first dial. */
+  key: KeyObject | undefined
 }
 
 export class Upstreams {
@@ -40,8 +40,6 @@ export class Upstreams {
   readonly #live = new Map<string, Upstream>()
   /** For requests: connections wait here for the next one. */
   readonly pooled: ProvedAgent
-  /** For upgrades: a connection of their own each, never shared. */
-  readonly single: ProvedAgent
   /** For plain requests. */
   readonly lanes: Lanes
   #dials = 0
@@ -49,15 +47,15 @@ export class Upstreams {
 
   constructor(options: UpstreamOptions) {
     this.#options = options
-    const dial = (name: string) => this.#dial(name)
+    const dial = (name: string) => this.dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
-    this.lanes = new Lanes({ dial, idleMs: options.idleMs })
-    this.single = new ProvedAgent({ clock: options.clock, idleMs: 0, dial })
+    this.lanes = new Lanes({ clock: options.clock, dial, idleMs: options.idleMs })
   }
 
   open(target: Target): void {
     const { clock, limits } = this.#options
-    this.#live.set(target.key, { target, sockets: new Set(), breaker: new Breaker({ ...limits, clock }) })
+    const breaker = new Breaker({ ...limits, clock })
+    this.#live.set(target.key, { target, sockets: new Set(), breaker, key: undefined })
   }
 
   /** Ends every connection to a target, those in use too, and opens no more. */
@@ -68,11 +66,11 @@ export class Upstreams {
 
   close(): void {
     for (const { target } of [...this.#live.values()]) this.retire(target)
+    this.lanes.close()
     this.pooled.destroy()
-    this.single.destroy()
   }
 
-  /** What the proxy library is told to connect to: a name that only `#dial` understands, so that no DNS is ever asked. */
+  /** What the proxy library is told to connect to: a name that only `dial` understands, so that no DNS is ever asked. */
   addressOf(target: Target): { protocol: string; host: string; hostname: string; port: number } {
     return { protocol: 'http:', host: target.key, hostname: target.key, port: 80 }
   }
@@ -92,7 +90,12 @@ export class Upstreams {
     for (const socket of this.#live.get(key)?.sockets ?? []) reset(socket)
   }
 
-  async #dial(name: string): Promise<net.Socket> {
+  /**
+   * Opens a proved connection to what a target's key stands for.
+   *
+   * @throws {DialError} and {Resting}
+   */
+  async dial(name: string): Promise<net.Socket> {
     const upstream = this.#live.get(name)
     if (upstream === undefined) throw new DialError('unreachable', 'the route is closed')
     upstream.breaker.enter()
@@ -100,7 +103,6 @@ export class Upstreams {
     const socket = await this.#connect(upstream)
     // A reset between two requests must not end the process: whoever uses the socket hears of it by 'close'.
     socket.on('error', () => socket.destroy())
-    socket.setKeepAlive(true, keepAliveMs)
     if (this.#live.get(name) !== upstream) {
       socket.destroy()
       throw new DialError('unreachable', 'the route changed while the machine was dialled')
@@ -111,9 +113,10 @@ export class Upstreams {
     return socket
   }
 
-  async #connect({ target, breaker }: Upstream): Promise<net.Socket> {
+  async #connect(upstream: Upstream): Promise<net.Socket> {
+    const { target, breaker } = upstream
     try {
-      const socket = await this.#prove(target)
+      const socket = await this.#prove(upstream)
       breaker.succeeded()
       return socket
     } catch (error) {
@@ -127,10 +130,12 @@ export class Upstreams {
     }
   }
 
-  async #prove(target: Target): Promise<net.Socket> {
+  async #prove(upstream: Upstream): Promise<net.Socket> {
+    const { target } = upstream
     const { keys, clock, dialTimeoutMs: timeoutMs } = this.#options
     try {
-      const proved = await dialProved(target, keys.bridgeKey(target.uid, target.incarnation), { clock, timeoutMs })
+      upstream.key ??= dialKey(keys.bridgeKey(target.uid, target.incarnation))
+      const proved = await dialProved(target, upstream.key, { clock, timeoutMs })
       return proved.socket
     } catch (error) {
       if (error instanceof DialError && error.code === 'mismatch') this.#mismatched(target, error)

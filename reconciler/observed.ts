@@ -32,6 +32,19 @@ export function machineState(word: string): MachineState {
   return [...restingStates, ...transientStates].find((state) => state === word) ?? 'unknown'
 }
 
+/** The machine's size, as it was configured. */
+export interface MachineSize {
+  readonly cpuKind: string
+  readonly cpus: number
+  readonly memoryMb: number
+}
+
+/** A state that the machine came into, by Fly's own time. */
+export interface StateChange {
+  readonly at: Instant
+  readonly state: MachineState | 'destroyed'
+}
+
 export interface ObservedMachine {
   readonly id: string
   readonly name: string
@@ -53,6 +66,10 @@ export interface ObservedMachine {
   readonly createdAt: Instant
   /** Moves with each change of the machine, its own restarts too. */
   readonly updatedAt: Instant
+  /** Undefined where Fly does not show it. */
+  readonly size?: MachineSize | undefined
+  /** What Fly still tells of its past, oldest first; it forgets all of it when the machine is replaced. */
+  readonly changes?: readonly StateChange[] | undefined
 }
 
 export type VolumeState = 'creating' | 'ready' | 'busy' | 'leaving' | 'unknown'

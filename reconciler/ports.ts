@@ -15,6 +15,7 @@ import type {
   ObservedSnapshot,
   ObservedVolume,
 } from './observed.ts'
+import type { Spans } from './spans.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -162,6 +163,8 @@ export interface Ports {
   readonly secrets: Secrets
   readonly clock: Clock
   readonly journal: Journal
+  /** Where traces are kept. */
+  readonly spans?: Spans | undefined
   readonly settings: PlatformSettings
   /** The class of the tenant, with the image that a rollout gives this tenant now. */
   classOf(tenant: Tenant): ClassSpec | undefined

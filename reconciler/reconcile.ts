@@ -10,6 +10,7 @@ import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
+import { noSpans, traceOf, type SpanValues } from './spans.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
 import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
@@ -109,7 +110,11 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   const note = noteFor(ports, tenant)
   const started = ports.clock.now()
   note('step', step.kind, stepWords[step.kind])
-  const result = await perform(ports, tenant, wish, step)
+  const result = await (ports.spans ?? noSpans).span(`step ${step.kind}`, {}, async (span) => {
+    const outcome = await perform(ports, tenant, wish, step)
+    if (outcome instanceof Fault) span.failed(outcome.rule.reason)
+    return outcome
+  })
   const tookMs = ports.clock.now() - started
   if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
   note('done', step.kind, stepWords[step.kind], { tookMs })
@@ -154,14 +159,29 @@ async function seek(ports: Ports, tenant: Tenant, wish: Wish): Promise<PlanInput
   }
 }
 
+function decisionValues(decision: Decision): SpanValues {
+  const step = decision.kind === 'act' ? decision.step.kind : undefined
+  const reason = decision.kind === 'wait' || decision.kind === 'stalled' ? decision.reason : undefined
+  return { 'moorage.decision': decision.kind, 'moorage.step': step, 'moorage.reason': reason }
+}
+
 async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   const { guards, clock } = ports
   const wish = await wishNow(ports, tenant)
-  const input = await seek(ports, tenant, wish)
+  const spans = ports.spans ?? noSpans
+  const input = await spans.span('observe', {}, async (span) => {
+    const seen = await seek(ports, tenant, wish)
+    if (seen instanceof Fault) span.failed(seen.rule.reason)
+    return seen
+  })
   if (input instanceof Fault) return failBlind(ports, tenant, wish, input)
-  const decision = plan(input)
-  if (decision.kind === 'act') guards.admit(tenant, decision.step)
-  else guards.waits(tenant, decision)
+  const decision = await spans.span('plan', {}, (span) => {
+    const made = plan(input)
+    if (made.kind === 'act') guards.admit(tenant, made.step)
+    else guards.waits(tenant, made)
+    span.set(decisionValues(made))
+    return Promise.resolve(made)
+  })
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
   if (written === undefined) return { at: clock.now(), result: 'requeue' }
@@ -176,7 +196,8 @@ export async function reconcile(ports: Ports, uid: string): Promise<Passed> {
   if (tenant === undefined) return undefined
   const { machine } = tenant.status
   try {
-    const back = await pass(ports, tenant)
+    const spans = ports.spans ?? noSpans
+    const back = await spans.pass(tenant, traceOf(tenant, ports.clock.now()), () => pass(ports, tenant))
     return back && { ...back, machine: machine?.state === 'destroyed' ? undefined : machine?.id }
   } finally {
     ports.guards.release(tenant)

@@ -194,6 +194,12 @@ export interface TenantStatus {
   readonly unclaimedVolume?: string | undefined
 }
 
+export interface WishTrace {
+  /** W3C Trace Context. */
+  readonly parent: string
+  readonly at: Instant
+}
+
 export interface Tenant {
   readonly kind: 'Tenant'
   readonly uid: string
@@ -209,6 +215,8 @@ export interface Tenant {
   /** Set while it is a member of a pool; a claim takes it away, and nothing gives it back. */
   readonly pool?: PoolRef | undefined
   readonly claim?: ClaimRecord | undefined
+  /** Of the request that last changed what is wanted, where traces are kept. */
+  readonly trace?: WishTrace | undefined
   readonly status: TenantStatus
   /** +1 whenever something that is wanted changes. */
   readonly generation: number

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import type { ProxyLimits } from '../proxy/limits.ts'
+import type { OidcSettings } from './identity/oidc.ts'
 import { settingSources } from './settings-sources.ts'
 import { settings, type Role } from './settings.ts'
 
@@ -18,6 +19,13 @@ export interface ProxySettings {
   readonly limits: Partial<ProxyLimits>
   /** The part of the ordinary requests that are logged. */
   readonly logSample: number
+}
+
+export interface TraceSettings {
+  /** Undefined: no traces. */
+  readonly endpoint: string | undefined
+  readonly headers: string | undefined
+  readonly service: string
 }
 
 export interface Config {
@@ -48,6 +56,9 @@ export interface Config {
   readonly mongoUri: string | undefined
   readonly fly: FlySettings
   readonly proxy: ProxySettings
+  /** Undefined: nobody logs in elsewhere. */
+  readonly oidc: OidcSettings | undefined
+  readonly traces: TraceSettings
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
   readonly scale: number
   readonly simSeed: number
@@ -70,6 +81,8 @@ function parse(environment: NodeJS.ProcessEnv) {
     }
   if (given.has('FLY_API_TOKEN') && !given.has('FLY_APP'))
     wrong.push('FLY_APP must name the app for the tenants’ machines when FLY_API_TOKEN is set')
+  if (given.has('MOORAGE_OIDC_ISSUER') !== given.has('MOORAGE_OIDC_AUDIENCE'))
+    wrong.push('MOORAGE_OIDC_ISSUER and MOORAGE_OIDC_AUDIENCE must be set together')
   if (!result.success || wrong.length > 0) throw new ConfigError(wrong.join('\n'))
   return result.data
 }
@@ -91,6 +104,12 @@ function proxySettings(env: z.infer<typeof settings>): ProxySettings {
     },
     logSample: env.MOORAGE_PROXY_LOG_SAMPLE,
   }
+}
+
+function oidcSettings(env: z.infer<typeof settings>): OidcSettings | undefined {
+  const { MOORAGE_OIDC_ISSUER: issuer, MOORAGE_OIDC_AUDIENCE: audience } = env
+  if (issuer === undefined || audience === undefined) return undefined
+  return { issuer, audience, role: { claim: env.MOORAGE_OIDC_ROLE_CLAIM, values: env.MOORAGE_OIDC_ROLES } }
 }
 
 /** Reads the settings, or throws a ConfigError that names each wrong one without its value. */
@@ -125,6 +144,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       app: env.FLY_APP ?? `moorage-${env.MOORAGE_ENV}`,
     },
     proxy: proxySettings(env),
+    oidc: oidcSettings(env),
+    traces: {
+      endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+      headers: env.OTEL_EXPORTER_OTLP_HEADERS,
+      service: env.OTEL_SERVICE_NAME,
+    },
     scale: env.MOORAGE_SIM_SCALE ?? (simulated ? 0.1 : 1),
     simSeed: env.MOORAGE_SIM_SEED,
   }

@@ -1,9 +1,10 @@
 // The routes of the store, kept in a file as well: while the store cannot be reached the proxy serves those, and it catches
 // up when the store is back.
 import type { ProxyLog, RouteSink, RouteSource } from '../proxy/ports.ts'
-import type { Clock } from '../specs/clock.ts'
+import type { Clock, Instant } from '../specs/clock.ts'
 import type { TenantRoute } from '../specs/route.ts'
 import { readRoutes, RouteFileError, RouteWriter, writtenAt } from './route-file.ts'
+import { countsAsLoss, goodForMs, isMassLoss } from './route-loss.ts'
 import { routesOf } from './routes.ts'
 import type { Tenants } from './store/tenants.ts'
 
@@ -15,6 +16,8 @@ const lookMs = 1_000
 
 export interface StoreOfRoutes {
   readonly tenants: Pick<Tenants, 'page' | 'watch'>
+  /** When an operator last said that the lists are right, though much is missing from them. */
+  readonly acknowledgedAt?: () => Promise<Instant | undefined>
   close(): Promise<void>
 }
 
@@ -45,11 +48,14 @@ function savedRoutes({ path, log }: FileOptions): readonly TenantRoute[] | undef
 /** Passes everything on to the proxy's table, and keeps it in the file. */
 class KeepingSink implements RouteSink {
   readonly #sink: RouteSink
+  /** What the file had at the start. */
+  readonly #saved: readonly TenantRoute[]
   readonly #routes = new Map<string, TenantRoute>()
   readonly #writer: RouteWriter
 
-  constructor(sink: RouteSink, { path, clock, log }: FileOptions) {
+  constructor(sink: RouteSink, { path, clock, log }: FileOptions, saved: readonly TenantRoute[]) {
     this.#sink = sink
+    this.#saved = saved
     this.#writer = new RouteWriter({
       path,
       clock,
@@ -58,14 +64,15 @@ class KeepingSink implements RouteSink {
     })
   }
 
-  get uids(): readonly string[] {
-    return [...this.#routes.keys()]
+  /** Everything that the sink has, or had at the last run. */
+  get known(): readonly TenantRoute[] {
+    return [...this.#saved, ...this.#routes.values()]
   }
 
-  /** What the file had; it counts as older than anything the store says. */
-  begin(saved: readonly TenantRoute[]): void {
-    for (const route of saved) {
-      if (this.#routes.has(route.uid)) continue
+  /** Takes what the file had, or only these of it; it counts as older than anything the store says. */
+  begin(only?: ReadonlySet<string>): void {
+    for (const route of this.#saved) {
+      if (this.#routes.has(route.uid) || only?.has(route.uid) === false) continue
       this.#routes.set(route.uid, { ...route, revision: 0 })
       this.#sink.put({ ...route, revision: 0 })
     }
@@ -94,7 +101,14 @@ class KeepingSink implements RouteSink {
   }
 
   revive(uid: string): void {
+    const route = this.#routes.get(uid)
+    if (route !== undefined) this.#routes.set(uid, { ...route, revision: -1 })
     this.#sink.revive(uid)
+  }
+
+  doubt(uids: readonly string[]): void {
+    this.begin(new Set(uids))
+    this.#sink.doubt(uids)
   }
 
   close(): Promise<void> {
@@ -102,20 +116,27 @@ class KeepingSink implements RouteSink {
   }
 }
 
+function tellDoubt(log: ProxyLog, missing: { readonly gone: number; readonly known: number } | undefined): void {
+  if (missing === undefined) log.info({}, 'the routes are as the store lists them again')
+  else
+    log.error(
+      missing,
+      'too many tenants are missing from the store at once: their roads stay open until it lists them again, or an operator acknowledges that they are gone',
+    )
+}
+
 /** Connects to the store and follows it, trying for as long as it takes. */
 class Connection {
   readonly #options: KeptRoutesOptions
   readonly #sink: KeepingSink
-  readonly #saved: readonly TenantRoute[]
   readonly #established = Promise.withResolvers<undefined>()
   #cancel: (() => void) | undefined
   #end: (() => Promise<void>) | undefined
   #closed = false
 
-  constructor(options: KeptRoutesOptions, sink: KeepingSink, saved: readonly TenantRoute[]) {
+  constructor(options: KeptRoutesOptions, sink: KeepingSink) {
     this.#options = options
     this.#sink = sink
-    this.#saved = saved
     void this.#try(firstRetryMs)
   }
 
@@ -146,9 +167,14 @@ class Connection {
   async #follow(): Promise<void> {
     const { connect, clock, log } = this.#options
     const store = await connect()
-    const known = new Set([...this.#saved.map(({ uid }) => uid), ...this.#sink.uids])
-    const failed = (error: unknown) => log.error({ reason: sentence(error) }, 'the routes could not be read again')
-    const following = await routesOf(store.tenants, { clock, failed, known })
+    const { acknowledgedAt } = store
+    const following = await routesOf(store.tenants, {
+      clock,
+      known: this.#sink.known,
+      failed: (error) => log.error({ reason: sentence(error) }, 'the routes could not be read again'),
+      doubted: (missing) => tellDoubt(log, missing),
+      ...(acknowledgedAt === undefined ? {} : { acknowledgedAt }),
+    })
       .follow(this.#sink)
       .catch(async (error: unknown) => {
         await store.close()
@@ -173,8 +199,8 @@ export function keptRoutes(options: KeptRoutesOptions): RouteSource {
   return {
     follow: async (sink) => {
       const saved = savedRoutes(options)
-      const keeping = new KeepingSink(sink, options)
-      const connection = new Connection(options, keeping, saved ?? [])
+      const keeping = new KeepingSink(sink, options, saved ?? [])
+      const connection = new Connection(options, keeping)
       if (saved === undefined) await connection.established
       else {
         const patience = Promise.withResolvers<'late'>()
@@ -186,7 +212,7 @@ export function keptRoutes(options: KeptRoutesOptions): RouteSource {
             { tenants: saved.length, path },
             'the store does not answer: the kept routes are served until it does',
           )
-          keeping.begin(saved)
+          keeping.begin()
           void connection.established.then(() => log.info({}, 'the store is back, the routes are up to date'))
         }
       }
@@ -197,6 +223,43 @@ export function keptRoutes(options: KeptRoutesOptions): RouteSource {
         },
       }
     },
+  }
+}
+
+/**
+ * What a file that was written anew is taken for: too much that is missing from it stays for two minutes, as it may be the
+ * work of a process that has only just begun to read. That process has doubts of its own, so after that it is believed.
+ */
+class FileReader {
+  readonly #options: FileOptions
+  readonly #sink: RouteSink
+  #routes: readonly TenantRoute[]
+  #doubtedSince: Instant | undefined
+
+  constructor(options: FileOptions, sink: RouteSink, first: readonly TenantRoute[]) {
+    this.#options = options
+    this.#sink = sink
+    this.#routes = first
+    sink.reset(first)
+  }
+
+  get inDoubt(): boolean {
+    return this.#doubtedSince !== undefined
+  }
+
+  take(next: readonly TenantRoute[]): void {
+    const { clock, log } = this.#options
+    const listed = new Set(next.map(({ uid }) => uid))
+    const missing = this.#routes.filter(({ uid }) => !listed.has(uid))
+    const gone = missing.filter(countsAsLoss).length
+    const known = this.#routes.filter(countsAsLoss).length
+    const since = isMassLoss(gone, known) ? (this.#doubtedSince ?? clock.now()) : undefined
+    const doubted = since !== undefined && clock.now() - since < goodForMs
+    if (doubted !== this.inDoubt) tellDoubt(log, doubted ? { gone, known } : undefined)
+    this.#doubtedSince = doubted ? since : undefined
+    this.#routes = doubted ? [...next, ...missing] : next
+    this.#sink.reset(this.#routes)
+    this.#sink.doubt(doubted ? missing.map(({ uid }) => uid) : [])
   }
 }
 
@@ -217,12 +280,12 @@ export function routesInFile(options: FileOptions): RouteSource {
             'Set MONGODB_URI, or start the whole of Moorage once (npm start).',
         )
       let seen = writtenAt(path)
-      sink.reset(first)
+      const reader = new FileReader(options, sink, first)
       const look = (): (() => void) =>
         clock.after(lookMs, () => {
           const now = writtenAt(path)
-          const routes = now === seen ? undefined : savedRoutes(options)
-          if (routes !== undefined) sink.reset(routes)
+          const routes = now === seen && !reader.inDoubt ? undefined : savedRoutes(options)
+          if (routes !== undefined) reader.take(routes)
           seen = now
           cancel = look()
         })

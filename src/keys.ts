@@ -20,15 +20,18 @@ function derive(master: Uint8Array, purpose: string, ...context: readonly (strin
   return Buffer.from(hkdfSync('sha256', master, 'moorage/1', [purpose, ...context].join('\n'), 32))
 }
 
-function signingKey(master: Uint8Array): KeyObject {
-  const key = Buffer.concat([ed25519Header, derive(master, 'llm-signing', 1)])
+function signingKey(master: Uint8Array, purpose: 'llm-signing' | 'service-token-signing'): KeyObject {
+  const key = Buffer.concat([ed25519Header, derive(master, purpose, 1)])
   return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
 }
+
+/** What the service tokens of the API are signed with. */
+export const serviceTokenKey = (master: Uint8Array): KeyObject => signingKey(master, 'service-token-signing')
 
 /** The keys that follow from a master key of 32 bytes. */
 export async function keysFrom(master: Uint8Array, clock: Pick<Clock, 'now'>): Promise<Keys> {
   if (master.length !== 32) throw new RangeError('the master key must have 32 bytes')
-  const signer = signingKey(master)
+  const signer = signingKey(master, 'llm-signing')
   const publicJwk = await exportJWK(createPublicKey(signer))
   const kid = await calculateJwkThumbprint(publicJwk)
   return {

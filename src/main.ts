@@ -7,6 +7,7 @@ import { hasDigest } from '../specs/fields.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
+import { openCallers } from './callers.ts'
 import { newTenant } from './api/new-tenant.ts'
 import { openBook, seedClasses } from './class-book.ts'
 import { readClasses, readExamples } from './classes.ts'
@@ -22,8 +23,9 @@ import { openFolder, secretFile } from './folder.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
-import { startOperations } from './ops-server.ts'
+import { moneyIn } from './money.ts'
 import { openPools } from './pools.ts'
+import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { Stack } from './stack.ts'
@@ -36,6 +38,8 @@ import { orphansIn } from './store/orphans.ts'
 import { openStore, type OpenStore } from './store/open.ts'
 import { rolloutsIn } from './store/rollouts.ts'
 import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { usageSource } from './usage/source.ts'
+import { tracedTenants } from './tracing/tenants.ts'
 
 const flyUrl = 'https://api.machines.dev'
 const readTimeoutMs = 10_000
@@ -46,10 +50,11 @@ function randomSecret(): string {
   return Buffer.from(realClock.bytes(32)).toString('base64url')
 }
 
-function openKeys({ data, masterKey }: Config): Promise<Keys> {
-  const key = masterKey ?? secretFile(data, 'master-key', randomSecret)
-  return keysFrom(Buffer.from(key, 'base64url'), realClock)
+function masterKeyOf({ data, masterKey }: Config): Buffer {
+  return Buffer.from(masterKey ?? secretFile(data, 'master-key', randomSecret), 'base64url')
 }
+
+const openKeys = (config: Config): Promise<Keys> => keysFrom(masterKeyOf(config), realClock)
 
 /** The journal of the reconciler: events, lines for whoever looks on, and the log. */
 function journalTo(
@@ -83,7 +88,7 @@ async function openFly(config: Config, stack: Stack, log: Logger) {
   return { url: sim.url, token: 'simulated', simulated: true }
 }
 
-type FlyAccess = Pick<FlyClientOptions, 'token' | 'log'> & { readonly url: string }
+type FlyAccess = Pick<FlyClientOptions, 'token' | 'log' | 'spans'> & { readonly url: string }
 
 function openClient({ scale }: Config, { url, ...access }: FlyAccess): FlyClient {
   const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
@@ -130,8 +135,8 @@ function started(running: RunningReconciler | undefined): RunningReconciler {
 
 async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const { roles } = config
-  const operations = await startOperations(config, stack, print)
-  const { metrics } = operations
+  const operations = await startOperations(config, stack, log, print)
+  const { metrics, tracing } = operations
   if (isProxyAlone(config)) {
     const proxy = await runProxyAlone({
       config,
@@ -154,7 +159,10 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   stack.add('recorder of events', () => recorder.close())
   operations.withStore(store, fleet, recorder)
   // What people change through these is noted; the reconciler's own writes are in its journal.
-  const noted = notedTenants(tenants, { clock: realClock, note: (event) => recorder.note(event) })
+  const noted = notedTenants(tracedTenants(tenants, tracing, realClock), {
+    clock: realClock,
+    note: (event) => recorder.note(event),
+  })
   const keys = await openKeys(config)
   const classes = await openClasses(store, stack, log)
   operations.withClasses(classes.book)
@@ -164,7 +172,11 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
-        Promise.resolve({ tenants, close: () => Promise.resolve() }),
+        Promise.resolve({
+          tenants,
+          acknowledgedAt: async () => (await fleet.wish()).acknowledgedAt,
+          close: () => Promise.resolve(),
+        }),
       )
     : undefined
   if (proxy !== undefined) {
@@ -174,7 +186,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
 
   let reconciler: RunningReconciler | undefined
   const meter = roles.has('reconciler') ? operations.withReconciler(() => reconciler) : undefined
-  const client = openClient(config, { ...fly, log: metrics.fly })
+  const client = openClient(config, { ...fly, log: metrics.fly, spans: tracing.spans })
   const cloud = openCloud(config, client)
   const startController = async () => {
     reconciler = await startReconciler({
@@ -184,12 +196,14 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
       tenants,
       fleet,
       cloud,
+      usageSource: usageSource(client, config.fly.app, cloud),
       keys,
       classes,
       clock: realClock,
       journal: journalTo(log, recorder, metrics.step, fly.simulated ? stepPrinter(print) : undefined),
       log,
       meter,
+      spans: tracing.spans,
     })
     const running = reconciler
     stack.add('reconciler', () => running.close())
@@ -205,12 +219,14 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         ...{ classes: classes.book, classStore: classes.classes, rollouts: classes.rollouts },
         policy,
         adminToken,
+        ...(await openCallers({ db: store.db, masterKey: masterKeyOf(config), oidc: config.oidc, log })),
         clock: realClock,
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
         ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
         events,
+        money: moneyIn(store.db),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,
@@ -219,6 +235,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           : undefined,
         orphans: orphansIn(store.db),
         ready: () => operations.ready(),
+        watch: operations.watch,
       })
     : undefined
   if (api !== undefined) stack.add('API', () => api.close())

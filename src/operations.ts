@@ -1,17 +1,17 @@
 // What whoever runs Moorage looks at: metrics and readiness of this process, gathered while its parts start.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Proxy } from '../proxy/server.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import type { Meter } from '../reconciler/meter.ts'
 import { idleQueue } from '../reconciler/meter.ts'
 import type { Clock } from '../specs/clock.ts'
+import type { ApiWatch } from './api/watch.ts'
 import type { Recorder } from './events/recorder.ts'
 import { openMetrics, type Metrics } from './metrics/open.ts'
 import { readinessOf, type Check, type Readiness } from './readiness.ts'
 import { workers, type RunningReconciler } from './reconciler.ts'
 import type { FleetStore } from './store/fleet.ts'
 import type { OpenStore } from './store/open.ts'
+import type { Tracing } from './tracing/open.ts'
 
 export interface Scrape {
   readonly type: string
@@ -20,6 +20,9 @@ export interface Scrape {
 
 export interface Operations {
   readonly metrics: Metrics
+  readonly tracing: Tracing
+  /** For the API. */
+  readonly watch: ApiWatch
   /** For a scrape, as Prometheus reads it. */
   scrape(): Promise<Scrape>
   /** Never rejects. */
@@ -30,11 +33,6 @@ export interface Operations {
   withProxy(proxy: Pick<Proxy, 'stats'>): void
   /** The reconciler is about to start; its work is told to the answer. */
   withReconciler(running: () => RunningReconciler | undefined): Meter
-}
-
-function version(): string {
-  const text = readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 /** A follower is as ready as the one who acts: it takes over when that one goes. */
@@ -52,14 +50,17 @@ function flyCheck(running: RunningReconciler | undefined): string {
 }
 
 /** Metrics and readiness of a process; everything that starts is added. */
-export function openOperations(clock: Clock): Operations {
-  const metrics = openMetrics(version())
+export function openOperations(clock: Clock, tracing: Tracing, version: string): Operations {
+  const metrics = openMetrics(version)
+  const scrape = async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() })
   const checks: Record<string, Check> = {}
   let running: () => RunningReconciler | undefined = () => undefined
   const leads = () => running()?.term() !== undefined
   return {
     metrics,
-    scrape: async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
+    tracing,
+    watch: { scrape, answered: metrics.answered, tracing },
+    scrape,
     ready: () => readinessOf(checks, clock),
     withStore: ({ db }, fleet, recorder) => {
       checks['store'] = () => db.command({ ping: 1 }).then(() => 'ok')

@@ -2,11 +2,8 @@
 // nothing of a request but its path.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { realClock } from './clock.ts'
-import type { Config } from './config.ts'
-import { openOperations, type Operations } from './operations.ts'
+import type { Operations } from './operations.ts'
 import { verboseReadiness } from './readiness.ts'
-import type { Stack } from './stack.ts'
 
 export interface OpsServer {
   readonly url: string
@@ -59,18 +56,4 @@ export async function startOpsServer(
         server.closeAllConnections()
       }),
   }
-}
-
-/** What operators look at, on a port of its own where one is set. */
-export async function startOperations(
-  { host, opsPort }: Config,
-  stack: Stack,
-  print: (text: string) => void,
-): Promise<Operations> {
-  const operations = openOperations(realClock)
-  if (opsPort === undefined) return operations
-  const server = await startOpsServer({ host, port: opsPort }, operations)
-  stack.add('health and metrics', () => server.close())
-  print(`\n  Health and metrics, without a token: ${server.url}/metrics\n`)
-  return operations
 }

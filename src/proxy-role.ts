@@ -11,6 +11,7 @@ import { ConfigError, type Config } from './config.ts'
 import { keptRoutes, routesInFile, type StoreOfRoutes } from './kept-routes.ts'
 import type { Keys } from './keys.ts'
 import { activityIn } from './store/activity.ts'
+import { fleetIn } from './store/fleet.ts'
 import { openStore } from './store/open.ts'
 import { tenantsIn } from './store/tenants.ts'
 import { Uses, type ActivityStore } from './uses.ts'
@@ -29,12 +30,17 @@ export interface ProxyRoleOptions {
 const fileOf = ({ data }: Config) => join(data, 'routes.json')
 
 /** Starts the proxy; its uses are written until it has closed. */
-async function start(options: ProxyRoleOptions, routes: RouteSource, uses: Uses | undefined): Promise<Proxy> {
+async function start(
+  options: ProxyRoleOptions,
+  routes: RouteSource,
+  uses: Uses | undefined,
+  shared: boolean,
+): Promise<Proxy> {
   const { config, keys, log, metrics } = options
   const { proxyPort: port, host, edge } = config
   const activity: { activity?: Activity } = uses === undefined ? {} : { activity: uses }
   const tuning = metrics === undefined ? config.proxy : { ...config.proxy, metrics }
-  const started = startProxy({ port, host, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
+  const started = startProxy({ port, host, shared, routes, keys, clock: realClock, log, edge, loopbackAs, ...activity, ...tuning }) // prettier-ignore
   const proxy = await started.catch(async (error: unknown) => {
     await uses?.close()
     throw error
@@ -59,7 +65,7 @@ export function startProxyRole(
   const { config, log, activity } = options
   const uses = new Uses({ clock: realClock, log })
   uses.attach(activity)
-  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }), uses)
+  return start(options, keptRoutes({ connect, path: fileOf(config), clock: realClock, log }), uses, false)
 }
 
 /** A key made here would open no machine: the tenants' machines have keys derived from the installation's own. */
@@ -82,7 +88,7 @@ function aloneStore({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): 
   if (uri === undefined) {
     log.warn(
       {},
-      'without a database nobody hears who is used here: tenants with an idle policy sleep, and are not woken',
+      'without a database nobody hears who is used here: tenants with an idle policy sleep, and their requests get a 503',
     )
     return { routes: routesInFile(file), uses: undefined }
   }
@@ -94,7 +100,8 @@ function aloneStore({ config, log }: Pick<ProxyRoleOptions, 'config' | 'log'>): 
       await uses.detach()
       await store.close()
     }
-    return { tenants: tenantsIn(store.db), close }
+    const acknowledgedAt = async () => (await fleetIn(store.db).wish()).acknowledgedAt
+    return { tenants: tenantsIn(store.db), acknowledgedAt, close }
   }
   return { routes: keptRoutes({ ...file, connect }), uses }
 }
@@ -115,7 +122,7 @@ export async function runProxyAlone({ config, openKeys, log, metrics, print }: A
   const { routes, uses } = aloneStore({ config, log })
   if (config.mongoUri !== undefined && !existsSync(fileOf(config)))
     print('\n  There are no routes on disk yet: the proxy waits for the database.\n')
-  const proxy = await start({ config, keys: await openKeys(), log, metrics }, routes, uses)
+  const proxy = await start({ config, keys: await openKeys(), log, metrics }, routes, uses, true)
   const source =
     config.mongoUri === undefined
       ? `${fileOf(config)}, which the process with the embedded database keeps`

@@ -8,9 +8,11 @@ import type { Logger } from 'pino'
 import { Controller, type Sweep } from '../reconciler/controller.ts'
 import { Keeper } from '../reconciler/guards/keeper.ts'
 import { OrphanSearch } from '../reconciler/orphans/search.ts'
+import { UsageRecorder, type UsageSource } from '../reconciler/usage/recorder.ts'
 import { FleetMemory } from '../reconciler/fleet-memory.ts'
 import { deafMeter, idleQueue, type Meter, type QueueState } from '../reconciler/meter.ts'
 import type { Cloud, Journal, PlatformSettings, Ports } from '../reconciler/ports.ts'
+import type { Spans } from '../reconciler/spans.ts'
 import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { classFollower } from '../reconciler/rollout/follow.ts'
 import { RolloutKeeper } from '../reconciler/rollout/keeper.ts'
@@ -28,6 +30,7 @@ import { orphansIn } from './store/orphans.ts'
 import { ownersIn } from './store/owners.ts'
 import type { OpenStore } from './store/open.ts'
 import type { Tenants } from './store/tenants.ts'
+import { usageIn } from './store/usage.ts'
 
 export const bridgePort = 18_789
 
@@ -86,12 +89,14 @@ export interface ReconcilerOptions {
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly cloud: Cloud
+  readonly usageSource: UsageSource
   readonly keys: Keys
   readonly classes: BookStores & { readonly book: ClassBook }
   readonly clock: Clock
   readonly journal: Journal
   readonly log: Logger
   readonly meter?: Meter | undefined
+  readonly spans?: Spans | undefined
 }
 
 export interface RunningReconciler {
@@ -148,6 +153,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     secrets: keys,
     clock,
     journal,
+    spans: options.spans,
     settings,
     classOf: (tenant) => classes.book.classOf(tenant),
     guards,
@@ -173,12 +179,18 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       await guards.load()
       const keeper = rolloutKeeper(options, ports)
       const pools = poolKeeper(ports, store.db, tenants, (event) => log.info(event, 'a pool'))
+      const usage = new UsageRecorder({
+        store: usageIn(store.db),
+        source: options.usageSource,
+        naming: settings.naming,
+      })
       const sweeps: Sweep[] = [
         (reading) => guards.judge(reading),
         (reading) => memory.take(reading),
         (reading) => keeper.sweep(reading),
         (reading) => pools.sweep(reading),
         (reading) => orphanSearch.sweep(reading),
+        (reading) => usage.sweep(reading),
       ]
       active = new Controller(ports, { workers, sweeps, meter: options.meter ?? deafMeter })
       await active.start()

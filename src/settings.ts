@@ -2,6 +2,8 @@
 // README is made from here (test/src/settings.test.ts holds them equal), and so are the keys of the YAML file.
 import { z } from 'zod'
 import { defaultLimits } from '../proxy/limits.ts'
+import { isTrustedAddress } from './identity/issuer-keys.ts'
+import { readRoleValues } from './identity/role-claim.ts'
 
 export interface SettingNotes {
   /** What it means, for the README. */
@@ -145,6 +147,37 @@ const proxy = {
     .describe('the part of the ordinary requests that are logged, 0 to 1; failures always are'),
 }
 
+const identity = {
+  MOORAGE_OIDC_ISSUER: notes(z.url().refine(isTrustedAddress, 'must be https, but on this machine').optional(), {
+    description: 'the OIDC issuer whose tokens are taken, letter by letter as it writes itself',
+    shown: 'none',
+  }),
+  MOORAGE_OIDC_AUDIENCE: notes(z.string().min(1).optional(), {
+    description: 'the audience that its tokens must be for',
+    shown: 'none',
+  }),
+  MOORAGE_OIDC_ROLE_CLAIM: z
+    .string()
+    .min(1)
+    .default('roles')
+    .describe('the claim with the role: a name, or a path such as `realm_access.roles`'),
+  MOORAGE_OIDC_ROLES: notes(
+    z
+      .string()
+      .default('admin=admin,billing=billing,viewer=viewer')
+      .transform((text, context) => {
+        const values = readRoleValues(text)
+        if (values === undefined)
+          context.addIssue({ code: 'custom', message: 'must be such as admin=ops,viewer=staff' })
+        return values ?? z.NEVER
+      }),
+    {
+      description: 'which values of the claim stand for a role; one may have several',
+      shown: '`admin=admin,billing=billing,viewer=viewer`',
+    },
+  ),
+}
+
 const outside = {
   MONGODB_URI: notes(
     z
@@ -166,6 +199,16 @@ const outside = {
     { description: 'the app of the tenants’ machines', shown: '`moorage-<env>`, simulated' },
   ),
   FLY_ORG: z.string().min(1).default('personal').describe('the organization of that app'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: notes(z.url({ protocol: /^https?$/ }).optional(), {
+    description: 'where traces go, by OTLP over HTTP; without `/v1/traces`',
+    shown: 'no traces',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: notes(z.string().optional(), {
+    description: 'headers for that, as `name=value,name=value`',
+    shown: 'none',
+    secret: true,
+  }),
+  OTEL_SERVICE_NAME: z.string().min(1).default('moorage').describe('who the traces say they are from'),
   FLY_FLAPS_BASE_URL: notes(z.url().optional(), {
     description: 'where the Machines API is, without `/v1`',
     shown: 'Fly’s own',
@@ -173,7 +216,7 @@ const outside = {
 }
 
 /** What readConfig reads. */
-export const settings = z.object({ ...main, ...proxy, ...outside })
+export const settings = z.object({ ...main, ...proxy, ...identity, ...outside })
 
 /** Names that are no settings of a process, but may stand in its environment. */
 export const otherNames: Readonly<Record<string, SettingNotes>> = {

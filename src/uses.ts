@@ -68,6 +68,10 @@ export class Uses implements Told {
     if (!this.#closed) this.#wake(uid, this.#options.clock.now())
   }
 
+  canWake(): boolean {
+    return this.#store !== undefined && !this.#failing
+  }
+
   unwritten(uid: string): boolean {
     return this.#pending.has(uid) || this.#writing.has(uid)
   }

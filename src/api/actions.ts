@@ -8,8 +8,11 @@ import { answerTenant } from './answer.ts'
 import { optionalDocument } from './body.ts'
 import { withApproved, withRejected } from './brake.ts'
 import { preconditions } from './etag.ts'
+import { answerDryRun } from './insight.ts'
+import { dryRunShape } from './insight-view.ts'
 import { json, operation, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
+import { dryRunQuery } from './query.ts'
 import { tenantShape } from './view.ts'
 import type { TenantRoutes } from './tenants.ts'
 import { changeTenant, type WriteContext } from './writes.ts'
@@ -67,6 +70,9 @@ const decided =
     })
 
 const noBody = z.strictObject({})
+const taken = json(tenantShape, { description: 'The tenant as it is afterwards.', headers: ['ETag'] })
+const tried = json(dryRunShape, { description: 'With dryRun: what would change.' })
+const done = json(z.union([tenantShape, dryRunShape]), { description: taken.description, headers: ['ETag'] })
 
 interface Declared<S extends z.ZodType> {
   readonly summary: string
@@ -89,12 +95,15 @@ function action<S extends z.ZodType>(
       summary,
     },
     ...{ tag: 'tenants', roles: ['admin'] },
+    query: dryRunQuery,
     body: optionalDocument(body),
     conditional: true,
-    answers: { [status]: json(tenantShape, { description: 'The tenant as it is afterwards.', headers: ['ETag'] }) },
+    answers: status === 200 ? { 200: done } : { 200: tried, 202: taken },
     problems: [404, 409],
-    handle: async ({ context, params, body: sent }) => {
-      const tenant = await perform(routes, context, params.name, sent)
+    handle: async ({ context, params, query: { dryRun }, body: sent }) => {
+      const change = (target: TenantRoutes) => perform(target, context, params.name, sent)
+      if (dryRun !== undefined) return answerDryRun(routes, context, change)
+      const tenant = await change(routes)
       routes.wake(tenant.uid)
       answerTenant(context, tenant, status)
     },

@@ -1,11 +1,14 @@
 // The Koa app: request id, errors as problems, the token, the routes.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import Koa, { type Context, type Middleware } from 'koa'
 import { adminAuthenticator, bearer } from './auth.ts'
 import { asProblem } from './failure.ts'
+import { guarded, type RequestNow } from './guarded.ts'
 import { allOperations } from './operations.ts'
 import { Problem, problemBody } from './problem.ts'
 import { openPaths, routerOf } from './router.ts'
 import type { ApiOptions } from './server.ts'
+import { watching } from './watch.ts'
 
 /** A client that goes away in the middle of an answer is no error of ours. */
 const clientGone = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'])
@@ -55,11 +58,14 @@ export function apiApp(options: ApiOptions): Koa {
   app.on('error', (error: Error & { code?: string }) => {
     if (!clientGone.has(error.code ?? '')) options.log.error({ err: error }, 'the API had an error')
   })
-  const operations = allOperations(options)
+  const requestNow: RequestNow = new AsyncLocalStorage()
+  const operations = allOperations(guarded(options, requestNow))
+  if (options.watch !== undefined) app.use(watching(options.watch, options.clock))
   app.use(outermost(options))
+  app.use((context, next) => requestNow.run(context, next))
   const authenticators = [adminAuthenticator(options.adminToken), ...(options.authenticators ?? [])]
   app.use(bearer(authenticators, openPaths(operations)))
-  const router = routerOf(operations)
+  const router = routerOf(operations, options.audit.trail)
   app.use(router.routes()).use(router.allowedMethods())
   return app
 }

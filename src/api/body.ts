@@ -3,12 +3,14 @@ import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import type { z } from 'zod'
 import { parseDocument, type Format } from './document.ts'
-import { invalid, Problem } from './problem.ts'
+import { refusedDocument } from './owners.ts'
+import { Problem } from './problem.ts'
 
 const limitBytes = 1_048_576
 
-function unsupported(detail: string): Problem {
-  const headers = { Accept: 'application/json, application/yaml' }
+/** The 415, with what is read instead. */
+export function unsupported(detail: string, accept = 'application/json, application/yaml'): Problem {
+  const headers = { Accept: accept }
   return new Problem(415, 'unsupported-media-type', detail, { headers })
 }
 
@@ -49,7 +51,7 @@ function decode(bytes: Buffer): string {
 export async function readDocument<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
   const format = formatOf(context)
   const parsed = parseDocument(decode(await bytesOf(context)), format, schema)
-  if (!parsed.ok) throw invalid(parsed.problems)
+  if (!parsed.ok) throw refusedDocument(schema, parsed.problems)
   return parsed.value
 }
 

@@ -1,13 +1,15 @@
 // Who calls: set once for each request by auth.ts, read by whatever serves it.
 import type { Context } from 'koa'
+import type { Role } from '../identity/identity.ts'
 import { Problem } from './problem.ts'
 
-export const roles = ['admin', 'billing', 'viewer'] as const
-export type Role = (typeof roles)[number]
+export { roles, type Role } from '../identity/identity.ts'
 
 export interface Caller {
   /** Stable, for rate limits, repeated requests and the audit; no secret. */
   readonly id: string
+  /** For people; left out, it is the id. */
+  readonly name?: string
   readonly role: Role
   /** Limits the caller to the tenants whose labels it matches; undefined: all of them. */
   readonly selector: string | undefined

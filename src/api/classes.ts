@@ -8,12 +8,16 @@ import { hasDigest } from '../../specs/fields.ts'
 import { newUid } from '../../specs/names.ts'
 import { document } from './body.ts'
 import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
-import { empty, json, operation, type Operation } from './operation.ts'
+import { mergePatch, patched } from './merge-patch.ts'
+import { either, empty, json, operation, text, type Operation } from './operation.ts'
+import { answerTable, classColumns, outputField, wantsTable } from './print.ts'
 import { Problem, refused } from './problem.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
 import { settled, type Preconditions } from './writes.ts'
+
+const classInput = classDocument.meta({ id: 'ClassDocument' })
 
 export const classShape = z
   .strictObject({
@@ -91,6 +95,22 @@ async function tryPut(options: ApiOptions, wanted: ClassDocument, when: Precondi
   return { found, created: true }
 }
 
+/** One try; undefined when somebody else wrote first. */
+async function tryPatch(
+  options: ApiOptions,
+  name: string,
+  patch: Readonly<Record<string, unknown>>,
+  when: Preconditions,
+): Promise<StoredClass | undefined> {
+  const before = await options.classStore.read(name)
+  if (before === undefined) throw unknownClass(name)
+  checkPreconditions(when, before, 'class')
+  const wanted = patched(classDocument, { kind: before.kind, name, spec: before.spec }, patch)
+  checkName(name, wanted.name)
+  checkImage(wanted.spec, before)
+  return replaced(options, before, wanted)
+}
+
 async function tryRemove(options: ApiOptions, name: string, when: Preconditions): Promise<true | undefined> {
   const { classStore, classes, tenants } = options
   const before = await classStore.read(name)
@@ -112,17 +132,20 @@ function answer(context: Context, found: StoredClass, status = 200): void {
   context.body = classView(found)
 }
 
-const readers = { method: 'get', tag: 'classes', roles: ['admin', 'billing', 'viewer'] } as const
+const readers = { method: 'get', tag: 'classes', roles: ['admin', 'billing', 'viewer'], limited: true } as const
 const tagged = (description: string) => json(classShape, { description, headers: ['ETag'] })
 
-function reads({ classStore }: ApiOptions): readonly Operation[] {
+function reads({ classStore, clock }: ApiOptions): readonly Operation[] {
   return [
     operation({
       ...readers,
       ...{ id: 'listClasses', path: '/v1/classes', summary: 'The classes.' },
-      answers: { 200: json(z.strictObject({ items: z.array(classShape) })) },
-      handle: async ({ context }) => {
-        context.body = { items: (await classStore.all()).map(classView) }
+      query: z.strictObject({ output: outputField }),
+      answers: { 200: either(json(z.strictObject({ items: z.array(classShape) })), text(z.string())) },
+      handle: async ({ context, query: { output } }) => {
+        const items = await classStore.all()
+        if (wantsTable(context, output)) answerTable(context, { items, columns: classColumns, now: clock.now() })
+        else context.body = { items: items.map(classView) }
       },
     }),
     operation({
@@ -148,7 +171,7 @@ export function classOperations(options: ApiOptions): readonly Operation[] {
     operation({
       ...{ id: 'putClass', method: 'put', path: '/v1/classes/{name}', tag: 'classes', roles: ['admin'] },
       summary: 'Creates or replaces a class; a new image is rolled out.',
-      body: document(classDocument),
+      body: document(classInput),
       conditional: true,
       answers: {
         200: tagged('It is so.'),
@@ -160,6 +183,17 @@ export function classOperations(options: ApiOptions): readonly Operation[] {
         const { found, created } = await settled(() => tryPut(options, body, preconditions(context)), 'class')
         if (created) context.set('Location', `/v1/classes/${found.name}`)
         answer(context, found, created ? 201 : 200)
+      },
+    }),
+    operation({
+      ...{ id: 'patchClass', method: 'patch', path: '/v1/classes/{name}', tag: 'classes', roles: ['admin'] },
+      summary: 'Changes single fields of a class (RFC 7396); a new image is rolled out.',
+      body: mergePatch,
+      conditional: true,
+      answers: { 200: tagged('It is so.') },
+      problems: [404, 409],
+      handle: async ({ context, params: { name }, body }) => {
+        answer(context, await settled(() => tryPatch(options, name, body, preconditions(context)), 'class'))
       },
     }),
     operation({

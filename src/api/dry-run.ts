@@ -28,7 +28,10 @@ export async function tried<Context extends WriteContext>(
       return after
     },
   }
-  const unchanged = await write({ ...context, tenants: { ...context.tenants, ...store }, claim: undefined })
+  const { tenants, fleet } = context
+  // A place with the brake is looked for and not taken.
+  const untouched = { ...fleet, takePlace: (...place: Parameters<typeof fleet.hasPlace>) => fleet.hasPlace(...place) }
+  const unchanged = await write({ ...context, tenants: { ...tenants, ...store }, fleet: untouched, claim: undefined })
   return seen ?? { before: unchanged, after: unchanged }
 }
 

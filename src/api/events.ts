@@ -7,6 +7,7 @@ import { timelineOf, type TimelineRow } from '../events/timeline.ts'
 import { mostPerTenant, type EventPlace, type Events } from '../store/events.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { json, operation, type Operation } from './operation.ts'
+import { linkNext } from './print.ts'
 import { limitField } from './query.ts'
 import { notFound } from './rules.ts'
 import { instant, pageOf } from './view.ts'
@@ -101,6 +102,7 @@ async function answerPage({ events }: EventRoutes, context: Context, query: Page
   const found = await events.page({ ...wanted, after, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1) : undefined
+  if (last !== undefined) linkNext(context, cursorOf(last))
   context.body = { items: items.map(eventView), ...(last === undefined ? {} : { nextCursor: cursorOf(last) }) }
 }
 
@@ -118,7 +120,7 @@ export function eventOperations(routes: EventRoutes): readonly Operation[] {
       ...{ id: 'listEvents', method: 'get', path: '/v1/events', tag: 'events', roles: ['admin', 'viewer'] },
       summary: 'What happened, newest first.',
       query: ofAll,
-      answers: { 200: json(pageOf(eventShape)) },
+      answers: { 200: json(pageOf(eventShape), { headers: ['Link'] }) },
       handle: ({ context, query }) => answerPage(routes, context, query),
     }),
     operation({
@@ -126,7 +128,7 @@ export function eventOperations(routes: EventRoutes): readonly Operation[] {
       ...{ id: 'listTenantEvents', path: '/v1/tenants/{name}/events' },
       summary: 'What happened to a tenant, newest first.',
       query: ofTenant,
-      answers: { 200: json(pageOf(eventShape)) },
+      answers: { 200: json(pageOf(eventShape), { headers: ['Link'] }) },
       problems: [404],
       handle: async ({ context, params: { name }, query }) => {
         const { uid } = await existing(routes, name)

@@ -4,9 +4,8 @@ import { budgetLevels } from '../../reconciler/guards/budget.ts'
 import type { FleetState, FleetWish, KeptHold } from '../../reconciler/guards/state.ts'
 import type { LedgerEntry } from '../../reconciler/guards/view.ts'
 import type { Instant } from '../../specs/clock.ts'
-import { entitlement } from '../../specs/tenant.ts'
 import type { FleetCounts, ParkedTenant } from '../store/fleet.ts'
-import { instant } from './view.ts'
+import { entitlementShape, instant } from './view.ts'
 
 export interface FleetReport {
   readonly wish: FleetWish
@@ -54,7 +53,7 @@ export const fleetShape = z
     ),
     pendingApprovals: z.strictObject({
       total: z.int(),
-      items: z.array(z.strictObject({ name: z.string(), entitlement, since: instant })),
+      items: z.array(z.strictObject({ name: z.string(), entitlement: entitlementShape, since: instant })),
     }),
     observedAt: instant.optional(),
   })

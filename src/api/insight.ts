@@ -7,7 +7,7 @@ import { plan } from '../../reconciler/plan.ts'
 import { statusSeen } from '../../reconciler/status.ts'
 import { why, type Why } from '../../reconciler/why.ts'
 import { Fault } from '../../specs/faults.ts'
-import { tenantDocument, type Tenant } from '../../specs/tenant.ts'
+import type { Tenant } from '../../specs/tenant.ts'
 import type { Insight } from '../insight.ts'
 import { document } from './body.ts'
 import { changesOf, tried } from './dry-run.ts'
@@ -16,6 +16,7 @@ import { diffShape, diffView, dryRunShape, planShape, planView, whyShape, whyVie
 import { either, json, operation, text, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
 import { checkName, notFound } from './rules.ts'
+import { tenantInput } from './view.ts'
 import { applyTenant, type WriteContext } from './writes.ts'
 
 export interface InsightRoutes extends WriteContext {
@@ -103,8 +104,9 @@ function plans(routes: InsightRoutes): readonly Operation[] {
       ...at,
       ...{ id: 'planTenant', method: 'post' },
       summary: 'What a document would change and lead to, without applying it.',
-      body: document(tenantDocument),
+      body: document(tenantInput),
       conditional: true,
+      changes: false,
       answers: { 200: json(dryRunShape) },
       problems: [404, 409],
       handle: async ({ context, params: { name }, body }) => {

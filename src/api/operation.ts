@@ -43,6 +43,10 @@ export interface Operation {
   /** Whether it heeds If-Match and If-None-Match. */
   readonly conditional: boolean
   readonly deprecated: Deprecation | undefined
+  /** Whether it may change anything; then it is in the audit, whatever comes of it. */
+  readonly changes: boolean
+  /** Whether callers that are limited to some tenants may call it: it shows and touches no others (limited.ts). */
+  readonly limited: boolean
   /** Reads the query and the body, in this order, and answers. Throws a Problem. */
   readonly serve: (context: Context, params: Readonly<Record<string, string>>) => Promise<void>
 }
@@ -70,6 +74,10 @@ export interface Declared<P extends string, Q extends z.ZodObject, B> extends Pi
   readonly problems?: readonly number[]
   readonly conditional?: boolean
   readonly deprecated?: Deprecation
+  /** Left out: whatever is no GET does. */
+  readonly changes?: boolean
+  /** Left out: what is under /v1/tenants may be called. */
+  readonly limited?: boolean
   readonly handle: (request: Request<P, z.infer<Q>, B>) => Promise<void> | void
 }
 
@@ -80,8 +88,10 @@ export function operation<const P extends string, Q extends z.ZodObject = typeof
   const { id, method, path, summary, tag, roles, body, answers, handle, deprecated } = declared
   const query: z.ZodObject = declared.query ?? nothingAsked
   const { problems = [], conditional = false } = declared
+  const { changes = method !== 'get', limited = /^\/v1\/tenants(\/|$)/.test(path) } = declared
   return {
     ...{ id, method, path, summary, tag, roles, query, body, answers, problems, conditional, deprecated },
+    ...{ changes, limited },
     serve: async (context, params) => {
       const asked = readQuery(context, query) as z.infer<Q>
       const sent = (await body?.read(context)) as B

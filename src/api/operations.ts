@@ -1,6 +1,9 @@
 // All operations of the API, in the order in which they are described.
 import { adoptOperations } from './adopt.ts'
+import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
+import { docsOperations } from './docs.ts'
+import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
@@ -11,19 +14,25 @@ import { poolOperations } from './pools.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
+import { tokenOperations } from './tokens.ts'
 
 /** The operations that are served with these options; each is also described. */
 export function allOperations(options: ApiOptions): readonly Operation[] {
-  return [
+  const served: readonly Operation[] = [
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...poolOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
     ...adoptOperations(options),
     ...orphanOperations(options),
+    ...tokenOperations(options),
+    ...auditOperations(options),
     ...platformOperations(options),
+    ...docsOperations(() => served),
   ]
+  return served
 }

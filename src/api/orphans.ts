@@ -3,13 +3,16 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { OrphanRecord, OrphanStore } from '../../reconciler/orphans/orphan.ts'
 import { optionalDocument } from './body.ts'
-import { json, operation, type Operation } from './operation.ts'
+import type { Clock } from '../../specs/clock.ts'
+import { either, json, operation, text, type Operation } from './operation.ts'
+import { answerTable, linkNext, orphanColumns, outputField, wantsTable } from './print.ts'
 import { Problem } from './problem.ts'
 import { limitField } from './query.ts'
 import { instant, pageOf } from './view.ts'
 
 export interface OrphanRoutes {
   readonly orphans: OrphanStore
+  readonly clock: Clock
 }
 
 type Decide = (orphan: OrphanRecord) => OrphanRecord
@@ -18,6 +21,7 @@ const attempts = 5
 
 const page = z.strictObject({
   limit: limitField,
+  output: outputField,
   cursor: z
     .string()
     .regex(/^[a-z0-9_]{1,64}$/, 'must be the nextCursor of an earlier answer')
@@ -58,10 +62,16 @@ function orphanView(orphan: OrphanRecord): z.infer<typeof orphanShape> {
 
 type PageQuery = z.infer<typeof page>
 
-async function list({ orphans }: OrphanRoutes, context: Context, { limit, cursor }: PageQuery): Promise<void> {
+async function list({ orphans, clock }: OrphanRoutes, context: Context, query: PageQuery): Promise<void> {
+  const { limit, cursor, output } = query
   const found = await orphans.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.id : undefined
+  if (last !== undefined) linkNext(context, last)
+  if (wantsTable(context, output)) {
+    answerTable(context, { items, columns: orphanColumns, now: clock.now() })
+    return
+  }
   context.body = { items: items.map(orphanView), ...(last === undefined ? {} : { nextCursor: last }) }
 }
 
@@ -115,7 +125,7 @@ export function orphanOperations(routes: OrphanRoutes): readonly Operation[] {
       ...{ id: 'listOrphans', path: '/v1/orphans' },
       summary: 'What was found on Fly that belongs to no tenant, with what happens to it.',
       query: page,
-      answers: { 200: json(pageOf(orphanShape)) },
+      answers: { 200: either(json(pageOf(orphanShape), { headers: ['Link'] }), text(z.string())) },
       handle: ({ context, query }) => list(routes, context, query),
     }),
     operation({

@@ -4,7 +4,8 @@ import type { Clock } from '../../specs/clock.ts'
 import { jsonSchemas } from '../../specs/parse.ts'
 import { json, either, operation, text, type Operation } from './operation.ts'
 import { isProblemCode, Problem, titles } from './problem.ts'
-import type { ApiOptions, Readiness } from './server.ts'
+import { verboseReadiness, type Readiness } from '../readiness.ts'
+import type { ApiOptions } from './server.ts'
 
 const readyMs = 5_000
 
@@ -46,17 +47,34 @@ function health({ ready, clock }: ApiOptions): readonly Operation[] {
         const lines = Object.entries(found.checks).map(([name, said]) => `${name}: ${said}`)
         const details = { headers: { 'Retry-After': '5' }, extra: { checks: found.checks } }
         if (!found.ok) throw new Problem(503, 'not-ready', lines.join('; '), details)
-        context.body = query.verbose === undefined ? found : `${lines.join('\n')}\nready\n`
+        context.body = query.verbose === undefined ? found : verboseReadiness(found)
       },
     }),
   ]
+}
+
+/** Closed, as everything is: MOORAGE_OPS_PORT serves the same without a token. */
+function metrics({ watch }: ApiOptions): Operation {
+  return operation({
+    ...{ id: 'getMetrics', method: 'get', path: '/metrics', tag: 'platform', roles: ['admin', 'viewer'] },
+    summary: 'Metrics of this process, in the text format of Prometheus.',
+    query: anything,
+    answers: { 200: text(z.string()) },
+    problems: [404],
+    handle: async ({ context }) => {
+      if (watch === undefined) throw new Problem(404, 'not-found', 'This process has no metrics.')
+      const { type, body } = await watch.scrape()
+      context.body = body
+      context.type = type
+    },
+  })
 }
 
 const schemaShape = z.record(z.string(), z.unknown())
 
 function schemas(): readonly Operation[] {
   const found = new Map(Object.entries(jsonSchemas()))
-  const at = { method: 'get', tag: 'platform', roles: ['admin', 'billing', 'viewer'] } as const
+  const at = { method: 'get', tag: 'platform', roles: ['admin', 'billing', 'viewer'], limited: true } as const
   return [
     operation({
       ...at,
@@ -86,6 +104,7 @@ export function platformOperations(options: ApiOptions): readonly Operation[] {
   const open = { method: 'get', tag: 'platform', roles: 'open' } as const
   return [
     ...health(options),
+    metrics(options),
     operation({
       ...open,
       ...{ id: 'getJwks', path: '/.well-known/jwks.json' },

@@ -18,6 +18,7 @@ export const titles = {
   forbidden: 'The role of the token does not allow this',
   'not-found': 'There is no such resource',
   'method-not-allowed': 'The resource does not know this method',
+  'field-conflict': 'A field belongs to somebody else',
   conflict: 'Somebody else is writing the same resource',
   'in-use': 'Others still need the resource',
   'domain-taken': 'A domain is in use already',

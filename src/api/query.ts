@@ -11,6 +11,13 @@ export const limitField = z
   .transform(Number)
   .pipe(z.int().min(1).max(500))
   .default(100)
+  .meta({
+    // It comes as text and is read as a number.
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.pattern
+      Object.assign(jsonSchema, { type: 'integer', minimum: 1, maximum: 500, default: 100 })
+    },
+  })
 
 /** The checked query of the request. Throws 400. */
 export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.infer<S> {

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { acted, rolloutActions, type RolloutAction } from '../../reconciler/rollout/transitions.ts'
 import { waves, type Rollout, type WaveCounts } from '../../specs/rollout.ts'
 import { optionalDocument } from './body.ts'
-import { json, operation, type Operation } from './operation.ts'
+import { either, json, operation, text, type Operation } from './operation.ts'
+import { answerTable, outputField, rolloutColumns, wantsTable } from './print.ts'
 import { Problem } from './problem.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
@@ -103,9 +104,13 @@ export function rolloutOperations(options: ApiOptions): readonly Operation[] {
     operation({
       ...readers,
       ...{ id: 'listRollouts', path: '/v1/rollouts', summary: 'Rollouts, newest first.' },
-      answers: { 200: json(z.strictObject({ items: z.array(rolloutShape) })) },
-      handle: async ({ context }) => {
-        context.body = { items: (await options.rollouts.newest(mostRollouts)).map(rolloutView) }
+      query: z.strictObject({ output: outputField }),
+      answers: { 200: either(json(z.strictObject({ items: z.array(rolloutShape) })), text(z.string())) },
+      handle: async ({ context, query: { output } }) => {
+        const items = await options.rollouts.newest(mostRollouts)
+        const now = options.clock.now()
+        if (wantsTable(context, output)) answerTable(context, { items, columns: rolloutColumns, now })
+        else context.body = { items: items.map(rolloutView) }
       },
     }),
     operation({

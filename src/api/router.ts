@@ -1,7 +1,10 @@
 // From the list of operations to routes: who may call, then the operation itself.
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import type { Trail } from '../audit/trail.ts'
+import { audited, auditedCheck, changesAnything } from './audit-subject.ts'
 import { callerOf, checkRole } from './caller.ts'
+import { checkLimited } from './limited.ts'
 import type { Operation } from './operation.ts'
 
 /** `/v1/tenants/{name}` as @koa/router writes it. */
@@ -25,17 +28,28 @@ function announceEnd(context: Context, { deprecated }: Operation): void {
   if (deprecated.sunset !== undefined) context.set('Sunset', new Date(deprecated.sunset).toUTCString())
 }
 
-async function serve(context: Context, operation: Operation, params: Readonly<Record<string, string>>): Promise<void> {
+function checkCaller(context: Context, operation: Operation): void {
   const { roles } = operation
-  if (roles !== 'open') checkRole(callerOf(context), roles)
-  announceEnd(context, operation)
-  await operation.serve(context, params)
+  if (roles === 'open') return
+  const caller = callerOf(context)
+  checkRole(caller, roles)
+  checkLimited(caller, operation)
 }
 
-/** The routes of all operations. */
-export function routerOf(operations: readonly Operation[]): Router {
+/** What an open operation changes is recorded where it is written: who calls is known only then, if at all. */
+async function serve(trail: Trail, context: Context, operation: Operation): Promise<void> {
+  const request = { context, operation }
+  await auditedCheck(trail, request, () => checkCaller(context, operation))
+  announceEnd(context, operation)
+  const carryOut = () => operation.serve(context, context.params as Readonly<Record<string, string>>)
+  if (operation.roles !== 'open' && changesAnything(context, operation)) await audited(trail, request, carryOut)
+  else await carryOut()
+}
+
+/** The routes of all operations; what changes anything is in the audit. */
+export function routerOf(operations: readonly Operation[], trail: Trail): Router {
   const router = new Router({ sensitive: true })
   for (const operation of operations)
-    router[operation.method](routePath(operation.path), (context) => serve(context, operation, context.params))
+    router[operation.method](routePath(operation.path), (context) => serve(trail, context, operation))
   return router
 }

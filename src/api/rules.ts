@@ -9,6 +9,8 @@ export interface RuleContext {
   readonly tenants: Tenants
   readonly classes: Classes
   readonly policy: CertificatePolicy
+  /** Throws 403 where a tenant with these labels would be none of the caller's. */
+  readonly admits?: ((name: string, labels: Tenant['labels']) => void) | undefined
 }
 
 /** The class is one that exists. */

@@ -9,15 +9,21 @@ import type { Tenant } from '../../specs/tenant.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
 import type { PoolService } from '../pools.ts'
+import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { Readiness } from '../readiness.ts'
 import type { AdoptRoutes } from './adopt.ts'
+import type { AuditRoutes } from './audit.ts'
 import type { OrphanRoutes } from './orphans.ts'
 import { apiApp } from './app.ts'
 import type { Authenticator } from './auth.ts'
 import { Problem, problemBody } from './problem.ts'
+import type { RuleContext } from './rules.ts'
+import type { TokenRoutes } from './tokens.ts'
+import type { ApiWatch } from './watch.ts'
 
 export interface ApiLog {
   info(fields: object, message: string): void
@@ -25,12 +31,7 @@ export interface ApiLog {
   error(fields: object, message: string): void
 }
 
-export interface Readiness {
-  readonly ok: boolean
-  readonly checks: Readonly<Record<string, string>>
-}
-
-export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
+export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, TokenRoutes {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -40,6 +41,7 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly policy: CertificatePolicy
+  readonly admits?: RuleContext['admits']
   readonly adminToken: string
   /** Other ways to tell whose a token is, asked in this order. */
   readonly authenticators?: readonly Authenticator[]
@@ -47,6 +49,8 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   readonly log: ApiLog
   readonly jwks: () => Promise<object> | object
   readonly ready: () => Promise<Readiness>
+  /** What operators see of the API; nothing where left out. */
+  readonly watch?: ApiWatch
   readonly wake: (uid: string) => void
   readonly pools: PoolService
   /** Left out, no tenant gets a machine that stands ready. */
@@ -54,6 +58,7 @@ export interface ApiOptions extends AdoptRoutes, OrphanRoutes {
   /** Hears of every tenant that was created. */
   readonly arrived?: (tenant: Tenant) => void
   readonly events: Events
+  readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }

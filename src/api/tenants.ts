@@ -2,18 +2,21 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
-import { entitlement, tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
+import { tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
 import { actionOperations } from './actions.ts'
 import { document } from './body.ts'
 import { answerTenant } from './answer.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { dryRunShape } from './insight-view.ts'
-import { empty, json, operation, type Operation } from './operation.ts'
+import { either, empty, json, operation, text, type Operation } from './operation.ts'
+import { mergePatch, patched } from './merge-patch.ts'
+import { answerTable, linkNext, outputField, tenantColumns, wantsTable } from './print.ts'
 import { dryRunQuery, limitField } from './query.ts'
+import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
-import { pageOf, tenantShape, tenantView } from './view.ts'
-import { applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
+import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
+import { alterTenant, applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
@@ -26,6 +29,8 @@ export interface TenantRoutes extends InsightRoutes {
 const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
 
 const page = z.strictObject({
+  ...selectionFields,
+  output: outputField,
   limit: limitField,
   cursor: z
     .string()
@@ -42,10 +47,16 @@ async function existing({ tenants }: TenantRoutes, name: string): Promise<Tenant
   return tenant
 }
 
-async function list({ tenants }: TenantRoutes, context: Context, { limit, cursor }: PageQuery): Promise<void> {
-  const found = await tenants.page({ after: cursor, limit: limit + 1 })
+async function list({ tenants, clock }: TenantRoutes, context: Context, query: PageQuery): Promise<void> {
+  const { limit, cursor, output, labelSelector: labels, fieldSelector: fields } = query
+  const found = await tenants.page({ after: cursor, limit: limit + 1, labels, fields })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
+  if (last !== undefined) linkNext(context, cursorOf(last))
+  if (wantsTable(context, output)) {
+    answerTable(context, { items, columns: tenantColumns, now: clock.now() })
+    return
+  }
   context.body = {
     items: items.map(tenantView),
     ...(last === undefined ? {} : { nextCursor: cursorOf(last) }),
@@ -67,6 +78,23 @@ async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wante
   if (created) routes.arrived?.(tenant)
   if (created) context.set('Location', `/v1/tenants/${name}`)
   answerTenant(context, tenant, created ? 201 : 200)
+}
+
+async function patch(
+  routes: TenantRoutes,
+  { context, name, dryRun }: Write,
+  sent: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const altered = (present: object): TenantDocument => {
+    const wanted = patched(tenantDocument, present, sent)
+    checkName(name, wanted.name)
+    return wanted
+  }
+  const change = (target: TenantRoutes) => alterTenant(target, name, preconditions(context), altered)
+  if (dryRun) return answerDryRun(routes, context, change)
+  const tenant = await change(routes)
+  routes.wake(tenant.uid)
+  answerTenant(context, tenant)
 }
 
 async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): Promise<void> {
@@ -92,7 +120,7 @@ function reads(routes: TenantRoutes): readonly Operation[] {
       },
       summary: 'A page of tenants in the order of their names.',
       query: page,
-      answers: { 200: json(pageOf(tenantShape)) },
+      answers: { 200: either(json(pageOf(tenantShape), { headers: ['Link'] }), text(z.string())) },
       handle: ({ context, query }) => list(routes, context, query),
     }),
     operation({
@@ -117,7 +145,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       ...{ id: 'putTenant', method: 'put', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Creates a tenant, or replaces what the admin owns of it; the same again changes nothing.',
       query: dryRunQuery,
-      body: document(tenantDocument),
+      body: document(tenantInput),
       conditional: true,
       answers: {
         200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] },
@@ -126,6 +154,17 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       problems: [404, 409],
       handle: ({ context, params: { name }, query: { dryRun }, body }) =>
         put(routes, { context, name, dryRun: dryRun !== undefined }, body),
+    }),
+    operation({
+      ...{ id: 'patchTenant', method: 'patch', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
+      summary: 'Changes single fields of what the admin owns (RFC 7396); null takes one away.',
+      query: dryRunQuery,
+      body: mergePatch,
+      conditional: true,
+      answers: { 200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] } },
+      problems: [404, 409],
+      handle: ({ context, params: { name }, query: { dryRun }, body }) =>
+        patch(routes, { context, name, dryRun: dryRun !== undefined }, body),
     }),
     operation({
       ...{ id: 'deleteTenant', method: 'delete', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
@@ -144,15 +183,18 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       ...{ id: 'putEntitlement', method: 'put', path: '/v1/tenants/{name}/entitlement', tag: 'billing' },
       roles: ['admin', 'billing'],
       summary: "Billing's word on a tenant: active, suspended or ended.",
-      body: document(entitlement),
+      query: dryRunQuery,
+      body: document(entitlementShape),
       conditional: true,
       answers: {
-        200: tagged('It is in effect.'),
+        200: { ...orDryRun, description: 'It is in effect; with dryRun what would change.', headers: ['ETag'] },
         202: tagged('Parked: as one of many such changes it waits for an admin.'),
       },
       problems: [404, 409],
-      handle: async ({ context, params: { name }, body }) => {
-        const tenant = await changeEntitlement(routes, name, preconditions(context), body)
+      handle: async ({ context, params: { name }, query: { dryRun }, body }) => {
+        const change = (target: TenantRoutes) => changeEntitlement(target, name, preconditions(context), body)
+        if (dryRun !== undefined) return answerDryRun(routes, context, change)
+        const tenant = await change(routes)
         routes.wake(tenant.uid)
         answerTenant(context, tenant, tenant.parked === undefined ? 200 : 202)
       },

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { conditionTypes, type Condition } from '../../specs/conditions.ts'
 import { labels } from '../../specs/fields.ts'
-import { entitlement, tenantSpec, type Tenant } from '../../specs/tenant.ts'
+import { entitlement, tenantDocument, tenantSpec, type Tenant } from '../../specs/tenant.ts'
 
 export const instant = z.iso.datetime()
 const iso = (at: number) => new Date(at).toISOString()
@@ -20,15 +20,21 @@ const conditionShape = z
   })
   .meta({ id: 'Condition' })
 
+/** Billing's word, in requests and in answers. */
+export const entitlementShape = entitlement.meta({ id: 'Entitlement' })
+
+/** A tenant as it is sent. */
+export const tenantInput = tenantDocument.meta({ id: 'TenantDocument' })
+
 export const tenantShape = z
   .strictObject({
     kind: z.literal('Tenant'),
     name: z.string(),
     uid: z.string(),
     labels,
-    spec: tenantSpec,
-    entitlement,
-    parked: z.strictObject({ entitlement, since: instant }).optional(),
+    spec: tenantSpec.meta({ id: 'TenantSpec' }),
+    entitlement: entitlementShape,
+    parked: z.strictObject({ entitlement: entitlementShape, since: instant }).optional(),
     status: z.strictObject({
       conditions: z.array(conditionShape),
       observedGeneration: z.int(),

@@ -60,6 +60,7 @@ async function tryApply(
   const { tenants } = context
   const before = await tenants.byName(document.name)
   checkPreconditions(when, before)
+  context.admits?.(document.name, document.labels)
   await checkRules(context, document.spec, before)
   if (before === undefined) {
     const tenant = newTenant(document, context)
@@ -79,6 +80,23 @@ export function applyTenant(context: WriteContext, document: TenantDocument, whe
   return settled(() => tryApply(context, document, when))
 }
 
+/** Applies what `alter` makes of the tenant as it is; whoever writes in between is not overwritten. Throws 404. */
+export function alterTenant(
+  context: WriteContext,
+  name: string,
+  when: Preconditions,
+  alter: (present: TenantDocument) => TenantDocument,
+): Promise<Tenant> {
+  return settled(async () => {
+    const before = await existing(context, name, when)
+    const { kind, labels, spec } = before
+    const { tenants } = context
+    const unmoved: WriteContext = { ...context, tenants: { ...tenants, byName: async () => before } }
+    const written = await tryApply(unmoved, alter({ kind, name, labels, spec }), { ifMatch: '', ifNoneMatch: '' })
+    return written?.tenant
+  })
+}
+
 async function existing({ tenants }: WriteContext, name: string, when: Preconditions): Promise<Tenant> {
   const before = await tenants.byName(name)
   if (before === undefined) throw notFound(name)
@@ -96,6 +114,7 @@ export function changeTenant(
   return settled(async () => {
     const before = await existing(context, name, when)
     const wish = alter(wishOf(before), before)
+    context.admits?.(name, wish.labels)
     checkNotPurging(before, wish.spec.state)
     return changes(before, wish) ? context.tenants.change(before, wish) : before
   })

@@ -4,6 +4,7 @@ import { z } from 'zod'
 export interface Answer {
   readonly body: unknown
   readonly etag: string | undefined
+  readonly text: string
 }
 
 export interface Sent {
@@ -14,6 +15,8 @@ export interface Sent {
 
 export interface Api {
   get(path: string): Promise<Answer>
+  /** The same as it came. */
+  text(path: string): Promise<string>
   post(path: string, body?: object): Promise<Answer>
   put(path: string, sent: Sent): Promise<Answer>
   delete(path: string): Promise<Answer>
@@ -83,12 +86,13 @@ export function apiClient(base: string, token: string): Api {
       })
     const answer = parsed(text)
     if (!response.ok) throw refusal(response.status, answer, `${method} ${path}`)
-    return { body: answer, etag: response.headers.get('etag') ?? undefined }
+    return { body: answer, etag: response.headers.get('etag') ?? undefined, text }
   }
   const get = (path: string) => send({ method: 'GET', path })
   const json = { 'content-type': 'application/json' }
   return {
     get,
+    text: async (path) => (await get(path)).text,
     post: (path, body) =>
       send({ method: 'POST', path, ...(body === undefined ? {} : { headers: json, body: JSON.stringify(body) }) }),
     put: (path, { type, body, ifMatch }) => {

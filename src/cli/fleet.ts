@@ -1,6 +1,7 @@
 // What a person reads and says of the fleet as a whole: its state, taking it back, and what belongs to nobody.
 import type { Api } from './client.ts'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { table, type Column } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 
 export async function fleet(api: Api, format: Format): Promise<string> {
   const { body } = await api.get('/v1/fleet')

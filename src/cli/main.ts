@@ -21,6 +21,7 @@ import {
   setMode,
   steer,
 } from './fleet.ts'
+import { cost, type CostOptions } from './costs.ts'
 import { type Format, formats } from './output.ts'
 import { act, diff, entitle, events, get, plan, remove, setFields, setState, why } from './tenants.ts'
 
@@ -178,6 +179,18 @@ function fleetCommands(program: Command): void {
       .action(async (id: string) => print(await decide(openApi(), action, id)))
 }
 
+function moneyCommands(program: Command): void {
+  program
+    .command('cost')
+    .description('what each tenant used in a month, what that costs, and what suspending saved')
+    .option('--month <month>', 'such as 2026-11; the present one unless set')
+    .option('--csv', 'for a spreadsheet', false)
+    .addOption(output())
+    .action(async ({ output: format, ...options }: Shown & CostOptions) =>
+      print(await cost(openApi(), options, format)),
+    )
+}
+
 function moor(): Command {
   const program = new Command('moor').description('Moorage from a terminal').exitOverride()
   program.addHelpText(
@@ -187,6 +200,7 @@ function moor(): Command {
   tenantCommands(program)
   changeCommands(program)
   fleetCommands(program)
+  moneyCommands(program)
   return program
 }
 

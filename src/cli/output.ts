@@ -4,9 +4,6 @@ import { stringify } from 'yaml'
 export const formats = ['table', 'json', 'yaml'] as const
 export type Format = (typeof formats)[number]
 
-/** A column: its title and what it shows of an item. */
-export type Column = readonly [title: string, of: (item: unknown) => string]
-
 /** The text at a path of keys, '' where there is none. */
 export function textAt(value: unknown, ...path: readonly string[]): string {
   const found = path.reduce<unknown>(
@@ -15,20 +12,6 @@ export function textAt(value: unknown, ...path: readonly string[]): string {
   )
   if (typeof found === 'string') return found
   return typeof found === 'number' || typeof found === 'boolean' ? String(found) : ''
-}
-
-/** Columns as wide as their widest cell, two spaces apart, in capitals at the top. */
-export function table(items: readonly unknown[], columns: readonly Column[]): string {
-  const rows = [columns.map(([title]) => title), ...items.map((item) => columns.map(([, of]) => of(item)))]
-  const widths = columns.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }
 
 /** The value in a format; `people` writes the table. */

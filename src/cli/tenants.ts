@@ -1,7 +1,8 @@
 // What a person reads and says of tenants.
 import { type Api, RequestError } from './client.ts'
 import { parse } from 'yaml'
-import { type Column, type Format, shown, table, textAt } from './output.ts'
+import { table, type Column } from '../table.ts'
+import { type Format, shown, textAt } from './output.ts'
 
 export const tenantPath = (name: string) => `/v1/tenants/${encodeURIComponent(name)}`
 

@@ -5,13 +5,15 @@ import { metadataKeys, parseName, type Naming } from '../../specs/names.ts'
 import {
   machineState,
   type CertificateState,
+  type MachineSize,
   type ObservedMachine,
   type ObservedSnapshot,
   type ObservedVolume,
+  type StateChange,
   type SurveyedMachine,
   type VolumeState,
 } from '../../reconciler/observed.ts'
-import type { Certificate, Machine, Snapshot, Volume } from './wire.ts'
+import type { Certificate, Machine, MachineEvent, Snapshot, Volume } from './wire.ts'
 
 /** Ended for good: as absent as one that never was. */
 const endedStates = new Set(['destroyed', 'replaced', 'migrated'])
@@ -33,7 +35,8 @@ const volumeStates: Readonly<Record<string, VolumeState>> = {
   destroyed: 'leaving',
 }
 
-function instant(text: string | undefined): number {
+/** Fly's time as ours; 0 where there is none. */
+export function instant(text: string | undefined): number {
   const parsed = text === undefined ? NaN : Date.parse(text)
   return Number.isNaN(parsed) ? 0 : parsed
 }
@@ -42,6 +45,25 @@ const ourKeys: readonly string[] = Object.values(metadataKeys)
 
 function ourMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => ourKeys.includes(key)))
+}
+
+/** Of other events (cordon, checks) the status is not the machine's state. */
+const telling = new Set(['launch', 'start', 'stop', 'suspend', 'restart', 'update', 'exit', 'destroy'])
+
+/** The states that a machine's events tell of, oldest first; Fly lists the newest first. */
+export function stateChanges(events: readonly MachineEvent[]): StateChange[] {
+  return events.toReversed().flatMap(({ type, status = '', timestamp: at }) => {
+    if (!telling.has(type)) return []
+    const state = status === 'destroyed' ? status : machineState(status)
+    return state === 'unknown' ? [] : [{ at, state }]
+  })
+}
+
+/** The size in a machine's configuration, as far as Fly shows it. */
+export function sizeOf({ config, incomplete_config: partial }: Machine): MachineSize | undefined {
+  const { cpu_kind: cpuKind, cpus, memory_mb: memoryMb } = (config ?? partial)?.guest ?? {}
+  if (typeof cpuKind !== 'string' || typeof cpus !== 'number' || typeof memoryMb !== 'number') return undefined
+  return { cpuKind, cpus, memoryMb }
 }
 
 /** The machine in our words; undefined when it has ended for good. */
@@ -65,6 +87,8 @@ export function observedMachine(machine: Machine, naming: Naming): ObservedMachi
     hostOk: (machine.host_status ?? 'ok') === 'ok',
     createdAt: instant(machine.created_at),
     updatedAt: instant(machine.updated_at),
+    size: sizeOf(machine),
+    changes: stateChanges(machine.events ?? []),
   }
 }
 

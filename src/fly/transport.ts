@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../specs/clock.ts'
 import { Fault, type FaultKind } from '../../specs/faults.ts'
+import { noSpans, type Spans } from '../../reconciler/spans.ts'
 import { pathOf, type FlyCall, type Send } from './call.ts'
 import { faultOf, unreadableFault, type Judged, type Reply } from './errors.ts'
 import { exchanger } from './exchange.ts'
@@ -33,6 +34,7 @@ export interface FlyClientOptions {
   /** `off` for a simulator that runs without latencies. */
   readonly limits?: LimitSettings | 'off' | undefined
   readonly log?: ((record: CallRecord) => void) | undefined
+  readonly spans?: Pick<Spans, 'span'> | undefined
 }
 
 /** How far a call got. */
@@ -81,7 +83,8 @@ export function flyTransport(options: FlyClientOptions): Send {
   const exchange = exchanger({ baseUrl, authorization: authorizationOf(token), clock, timeoutMs })
   const scrub = scrubber(token)
   const limiter = limits === 'off' ? undefined : new Limiter(clock, limits)
-  return async (call, callOptions = {}) => {
+  const spans = options.spans ?? noSpans
+  const send: Send = async (call, callOptions = {}) => {
     const judged: Judged = { call: call.call, scrub, now: () => clock.now() }
     const course: Course = {
       path: pathOf(call.path),
@@ -103,5 +106,9 @@ export function flyTransport(options: FlyClientOptions): Send {
     } finally {
       log?.(recordOf(call, course, clock.now()))
     }
+  }
+  return (call, callOptions) => {
+    const values = { 'http.request.method': call.method, 'moorage.fly.action': call.call }
+    return spans.span(`fly ${call.call}`, values, () => send(call, callOptions))
   }
 }

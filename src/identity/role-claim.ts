@@ -42,6 +42,3 @@ export function readRoleValues(text: string): RoleMapping['values'] | undefined 
   const values = (role: Role) => (of(role).length === 0 ? [role] : of(role))
   return { admin: values('admin'), billing: values('billing'), viewer: values('viewer') }
 }
-
-/** Each role stands for itself. */
-export const ownRoleNames: RoleMapping['values'] = { admin: ['admin'], billing: ['billing'], viewer: ['viewer'] }

@@ -8,6 +8,7 @@ import {
   type Filter,
   type WithId,
 } from 'mongodb'
+import { isMassLoss } from '../route-loss.ts'
 
 export interface Versioned {
   readonly _id: string
@@ -27,6 +28,8 @@ export interface Watch {
 
 const pollMs = 1_000
 const reopenMs = 500
+/** So many may well have been removed one by one between two looks. */
+const fewAtOnce = 3
 
 /** 40573: change streams need a replica set. 59, 40324: the server does not know them. */
 const withoutStreams = new Set<unknown>([40_573, 59, 40_324])
@@ -130,7 +133,10 @@ class Watcher<T extends Versioned> implements Watch {
       await this.#pause(pollMs)
       const seen = await this.#revisions()
       const changed = [...seen].filter(([id, revision]) => known.get(id) !== revision).map(([id]) => id)
-      for (const id of known.keys()) if (!seen.has(id)) this.#sink.removed(id)
+      const gone = [...known.keys()].filter((id) => !seen.has(id))
+      // What went one by one was removed; so much at once is for whoever reads everything to judge.
+      if (gone.length > fewAtOnce && isMassLoss(gone.length, known.size)) this.#sink.missed()
+      else gone.forEach((id) => this.#sink.removed(id))
       for (const record of await this.#records(changed)) this.#sink.changed(record)
       known = seen
     }

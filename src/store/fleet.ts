@@ -40,6 +40,11 @@ export interface TenantGroup {
   readonly count: number
 }
 
+export interface PlaceLimit {
+  readonly most: number
+  readonly windowMs: number
+}
+
 export interface FleetStore extends GuardStore {
   wish(): Promise<FleetWish>
   /** Writes these fields of the wish, and answers the whole. */
@@ -59,7 +64,9 @@ export interface FleetStore extends GuardStore {
    * Takes one of `most` places that tenants have within `windowMs`; false when all are taken by others. Whoever has a place
    * keeps it.
    */
-  takePlace(uid: string, now: Instant, limit: { readonly most: number; readonly windowMs: number }): Promise<boolean>
+  takePlace(uid: string, now: Instant, limit: PlaceLimit): Promise<boolean>
+  /** Whether that would give it one. */
+  hasPlace(uid: string, now: Instant, limit: PlaceLimit): Promise<boolean>
 }
 
 /** What is still wanted when nobody has said anything. */
@@ -195,7 +202,7 @@ async function takePlace(
   fleet: Collection<FleetRecord>,
   uid: string,
   now: Instant,
-  { most, windowMs }: { readonly most: number; readonly windowMs: number },
+  { most, windowMs }: PlaceLimit,
 ): Promise<boolean> {
   const over = { entries: { at: { $lte: now - windowMs } } }
   await fleet.updateOne({ _id: 'brake' }, { $setOnInsert: { revision: 0, entries: [] } }, { upsert: true })
@@ -203,6 +210,17 @@ async function takePlace(
   const free = { _id: 'brake', 'entries.uid': { $ne: uid }, [`entries.${most - 1}`]: { $exists: false } }
   const { modifiedCount } = await fleet.updateOne(free, { $push: { entries: { uid, at: now } } })
   return modifiedCount === 1 || (await fleet.findOne({ _id: 'brake', 'entries.uid': uid })) !== null
+}
+
+async function hasPlace(
+  fleet: Collection<FleetRecord>,
+  uid: string,
+  now: Instant,
+  { most, windowMs }: PlaceLimit,
+): Promise<boolean> {
+  const record = await fleet.findOne({ _id: 'brake' })
+  const taken = (record?.entries ?? []).filter(({ at }) => at > now - windowMs)
+  return taken.length < most || taken.some((entry) => entry.uid === uid)
 }
 
 /** The fleet of a database. */
@@ -227,5 +245,6 @@ export function fleetIn(db: Db): FleetStore {
       return { wish, state, ledger: entries, tenants: count, machines }
     },
     takePlace: (uid, now, limit) => takePlace(fleet, uid, now, limit),
+    hasPlace: (uid, now, limit) => hasPlace(fleet, uid, now, limit),
   }
 }

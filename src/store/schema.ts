@@ -1,7 +1,9 @@
 // The indexes that the store rests on, applied at each start; applying them again changes nothing.
 import type { Db } from 'mongodb'
 import { applyArrivalSchema } from './arrivals.ts'
+import { applyAuditSchema } from './audit.ts'
 import { applyEventSchema } from './events.ts'
+import { applyUsageSchema } from './usage.ts'
 import { applyTokenSchema } from './tokens.ts'
 
 /**
@@ -24,5 +26,7 @@ export async function applySchema(db: Db): Promise<void> {
   await tenants.createIndex({ 'claim.at': 1 }, { name: 'claimed_at', partialFilterExpression: claimed }, {})
   await applyEventSchema(db)
   await applyArrivalSchema(db)
+  await applyUsageSchema(db)
   await applyTokenSchema(db)
+  await applyAuditSchema(db)
 }

@@ -4,20 +4,31 @@ import { MongoServerError, type Collection, type Db, type MatchKeysAndValues } f
 import type { Tenant, TenantStatus } from '../../specs/tenant.ts'
 import type { TenantStore } from '../../reconciler/ports.ts'
 import { watchCollection } from './changes.ts'
+import { selectionFilters, selects, type Selection } from './selection.ts'
 
 /** As stored: the uid is the document's id. */
 export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonly purged: boolean }
 
 /** What its owners may change of a tenant. */
-export type TenantWish = Pick<Tenant, 'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore'>
+export type TenantWish = Pick<
+  Tenant,
+  'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+>
+
+export interface PageQuery extends Selection {
+  readonly after?: string | undefined
+  readonly limit: number
+}
 
 export interface Tenants extends TenantStore {
   /** Pool members have no name that anybody could ask for: neither this nor `page` ever answers one. */
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
-  /** A page in the order of names, starting after `after`. */
-  page(query: { readonly after?: string | undefined; readonly limit: number }): Promise<readonly Tenant[]>
+  /** The names of these tenants by their uid, purged ones too. */
+  named(uids: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** A page of those that are selected, in the order of names, starting after `after`. */
+  page(query: PageQuery): Promise<readonly Tenant[]>
   /** Every tenant of a class that is not purged. */
   ofClass(name: string): Promise<readonly Tenant[]>
   /** How many there are. */
@@ -47,6 +58,7 @@ export function fromRecord(record: TenantRecord): Tenant {
     restore,
     pool,
     claim,
+    trace,
     status,
     generation,
     revision,
@@ -62,12 +74,13 @@ export function fromRecord(record: TenantRecord): Tenant {
     ...(restore === undefined ? {} : { restore }),
     ...(pool === undefined ? {} : { pool }),
     ...(claim === undefined ? {} : { claim }),
+    ...(trace === undefined ? {} : { trace }),
   }
 }
 
 interface Write {
   readonly set: MatchKeysAndValues<TenantRecord>
-  readonly unset: readonly 'parked'[]
+  readonly unset: readonly ('parked' | 'trace')[]
   readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
 }
 
@@ -116,6 +129,23 @@ function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
 /** Not the members of pools, which nobody owns. */
 const owned = { 'pool.name': { $exists: false } } as const
 
+/** What the database cannot leave out is read on, until the page is full or there is no more. */
+async function page(
+  collection: Collection<TenantRecord>,
+  { after, limit, ...selection }: PageQuery,
+): Promise<readonly Tenant[]> {
+  const found: Tenant[] = []
+  let last = after
+  for (;;) {
+    const start = last === undefined ? {} : { name: { $gt: last } }
+    const $and = [{ purged: false, ...owned }, start, ...selectionFilters(selection)]
+    const read = (await collection.find({ $and }).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    found.push(...read.filter((tenant) => selects(selection, tenant)))
+    if (read.length < limit || found.length >= limit) return found.slice(0, limit)
+    last = read.at(-1)?.name
+  }
+}
+
 /** The tenants of a database. */
 export function tenantsIn(db: Db): Tenants {
   const collection = db.collection<TenantRecord>('tenants')
@@ -127,9 +157,10 @@ export function tenantsIn(db: Db): Tenants {
     get: (uid) => one({ _id: uid }),
     byName: (name) => one({ name, ...owned }),
     add: (tenant) => add(collection, tenant),
-    page: async ({ after, limit }) => {
-      const filter = { purged: false, ...owned, ...(after === undefined ? {} : { name: { $gt: after } }) }
-      return (await collection.find(filter).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
+    page: (query) => page(collection, query),
+    named: async (uids) => {
+      const records = await collection.find({ _id: { $in: [...uids] } }, { projection: { name: 1 } }).toArray()
+      return new Map(records.map(({ _id, name }) => [_id, name]))
     },
     uids: async () => {
       const records = await collection.find({ purged: false }, { projection: { _id: 1 } }).toArray()
@@ -140,10 +171,10 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore }) => {
+    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore, trace }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore }
-      const unset = parked === undefined ? (['parked'] as const) : []
+      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore, trace }
+      const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
@@ -155,7 +186,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true } as const,
+        $unset: { parked: true, restore: true, retryRequestedAt: true, trace: true } as const,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1

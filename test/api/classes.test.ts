@@ -74,7 +74,7 @@ test('wrong documents are refused with the path of each wrong field, and change 
       ['spec.price.currency', 'spec.price.monthlyMicros'],
     ],
     [classDocument('standard', { stable: digest('b') }), ['spec.stable']],
-    [{ ...classDocument('standard'), status: {} }, ['status']],
+    [{ ...classDocument('standard'), stat: {} }, ['stat']],
   ]
   for (const [document, paths] of wrong) {
     const answer = await putClass(api, 'standard', document)

@@ -9,8 +9,10 @@ import { startApi, type ApiOptions, type RunningApi } from '../../src/api/server
 import { fillBook, seedClasses, type BookStores } from '../../src/class-book.ts'
 import { ClassBook } from '../../reconciler/rollout/book.ts'
 import { readClasses } from '../../src/classes.ts'
+import { openCallers } from '../../src/callers.ts'
 import { realClock } from '../../src/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
@@ -19,13 +21,14 @@ import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
+import { checkDescribed } from '../helpers/described.ts'
 import { ask, type Answer, type Asked } from '../helpers/client.ts'
 
 export interface ApiUnderTest {
   readonly url: string
   readonly operations: readonly Operation[]
   readonly running: RunningApi
-  readonly store: Pick<OpenStore, 'close'>
+  readonly store: Pick<OpenStore, 'close' | 'db'>
   readonly tenants: Tenants
   readonly fleet: FleetStore
   readonly stores: BookStores
@@ -52,6 +55,7 @@ export async function startTestApi(
   await seedClasses(stores.classes, readClasses().values(), realClock)
   const logged: string[] = []
   const log = (fields: object, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`)
+  const logging = { info: log, warn: log, error: log }
   const book = new ClassBook()
   await fillBook(book, stores)
   const quiet = { note: () => {}, log: { warn: log } }
@@ -67,7 +71,7 @@ export async function startTestApi(
     policy: { domain: 'example.com', certificates: 'wildcard' },
     adminToken: token,
     clock: realClock,
-    log: { info: log, warn: log, error: log },
+    log: logging,
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: { store: 'ok' } }),
     wake: () => {},
@@ -77,6 +81,8 @@ export async function startTestApi(
     pools,
     claim: (tenant) => pools.claim(tenant),
     arrived: (tenant) => pools.arrived(tenant),
+    ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
+    money: moneyIn(store.db),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }
@@ -86,8 +92,10 @@ export async function startTestApi(
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const call = (path: string, asked: Asked = {}) =>
-    ask(`${api.url}${path}`, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } })
+  const call = async (path: string, asked: Asked = {}) => {
+    const headers = { authorization: `Bearer ${token}`, ...asked.headers }
+    return checkDescribed(asked.method ?? 'GET', path, await ask(`${api.url}${path}`, { ...asked, headers }))
+  }
   const put = (name: string, type: string, body: string, headers: Record<string, string> = {}) =>
     call(`/v1/tenants/${name}`, { method: 'PUT', body, headers: { 'content-type': type, ...headers } })
   return {

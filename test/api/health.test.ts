@@ -2,14 +2,17 @@
 import { connect } from 'node:net'
 import test from 'ava'
 import { realClock } from '../../src/clock.ts'
+import { openOperations } from '../../src/operations.ts'
+import { noTracing } from '../../src/tracing/open.ts'
 import { ask } from '../helpers/client.ts'
+import { lint, valueOf } from '../metrics/lint.ts'
 import { startTestApi, tenantDocument } from './fixture.ts'
 
 test('ready: yes as JSON, verbose as lines, and no with each reason', async (t) => {
   let checks: Record<string, string> = { store: 'ok' }
   const api = await startTestApi(t, () => ({ ready: async () => ({ ok: checks['store'] === 'ok', checks }) }))
   t.deepEqual((await ask(`${api.url}/readyz`)).json(), { ok: true, checks })
-  t.is((await ask(`${api.url}/readyz?verbose`)).text, 'store: ok\nready\n')
+  t.is((await ask(`${api.url}/readyz?verbose`)).text, '[+]store ok\nreadyz check passed\n')
   checks = { store: 'no primary', lease: 'ok' }
   const answer = await ask(`${api.url}/readyz`)
   t.is(answer.status, 503)
@@ -122,4 +125,21 @@ test('close lets the request that came finish, then the connection goes', async 
   t.regex(await said, /"keys":\[\]/)
   await closed
   t.true(performance.now() - started < 4_000, 'it did not wait for the deadline')
+})
+
+test('metrics: with a token, in Prometheus’ form, and each answer is counted by its status', async (t) => {
+  const { watch } = openOperations(realClock, noTracing, '0.0.0')
+  const api = await startTestApi(t, () => ({ watch }))
+  t.is((await ask(`${api.url}/metrics`)).status, 401)
+  await api.call('/v1/tenants/nobody')
+  await api.call('/v1/tenants/nobody')
+  await api.call('/v1/tenants', { method: 'PROPFIND' })
+  const answer = await api.call('/metrics')
+  t.is(answer.status, 200)
+  t.regex(answer.headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/)
+  t.deepEqual(lint(answer.text), [])
+  const count = (code: string, method = 'GET') => valueOf(answer.text, 'moorage_api_requests_total', { code, method })
+  t.deepEqual([count('401'), count('404'), count('405', 'other')], [1, 2, 1])
+  t.notRegex(answer.text, /nobody/)
+  t.is((await (await startTestApi(t)).call('/metrics')).status, 404)
 })

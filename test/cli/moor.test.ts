@@ -30,6 +30,19 @@ name: globex
 spec: {}
 `
 
+test('cost: a table with its total, and CSV', async (t) => {
+  const api = await startTestApi(t)
+  const run = (...args: string[]) => moor(args, { MOORAGE_API: api.url, MOORAGE_TOKEN: token })
+  const shown = await run('cost', '--month', '2026-10')
+  t.regex(
+    shown.out,
+    /^2026-10 \((complete|so far, until .*)\), in USD, prices of \d{4}-\d\d-\d\d\nTENANT .*\ntotal .* 0\.00 +0\.00\n$/,
+  )
+  const csv = await run('cost', '--csv')
+  t.regex(csv.out, /^tenant,uid,.*\r\ntotal,/)
+  t.is((await run('cost', '--month', 'May')).code, 1)
+})
+
 test('apply, get, suspend, resume, retry, delete: a tenant’s life', async (t) => {
   const api = await startTestApi(t)
   const folder = await folderOf(t)

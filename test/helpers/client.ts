@@ -1,5 +1,6 @@
 // What a user does in an end-to-end test: the REST API, the proxy with a Host header, and a look at the simulator.
 import http from 'node:http'
+import { checkDescribed } from './described.ts'
 import type { Moorage } from './processes.ts'
 import { until } from './processes.ts'
 
@@ -65,9 +66,10 @@ export interface TenantAnswer {
   }
 }
 
-export function api(moorage: Pick<Moorage, 'api' | 'token'>, path: string, asked: Asked = {}): Promise<Answer> {
+/** One request to the API; the answer is held against its description. */
+export async function api(moorage: Pick<Moorage, 'api' | 'token'>, path: string, asked: Asked = {}): Promise<Answer> {
   const headers = { authorization: `Bearer ${moorage.token}`, ...asked.headers }
-  return ask(`${moorage.api}${path}`, { ...asked, headers })
+  return checkDescribed(asked.method ?? 'GET', path, await ask(`${moorage.api}${path}`, { ...asked, headers }))
 }
 
 /** Applies a tenant as JSON. */

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { startBridge } from '../../boot/bridge.mjs'
@@ -75,6 +76,21 @@ test('with the database gone it starts again from its disk, serves, and catches 
     } finally {
       await second.end('SIGTERM')
       await mongo.close()
+    }
+  }))
+
+test('alone without a database it does not let anybody wait for a sleeper', (t) =>
+  withFolder(async (folder) => {
+    const route = { uid: 'abcdefghijklmnop', name: 'acme', hosts: ['acme.localhost'], revision: 1, route: { kind: 'closed', reason: 'asleep' } } // prettier-ignore
+    await writeFile(join(folder, 'routes.json'), JSON.stringify({ version: 1, routes: [route] }))
+    const key = randomBytes(32).toString('base64url')
+    const alone = await startAlone({ MOORAGE_DATA: folder, MOORAGE_MASTER_KEY: key })
+    try {
+      const { status, headers, text } = await alone.visit()
+      t.deepEqual([status, headers['retry-after']], [503, '30'])
+      t.regex(text, /"code":"unwoken"/)
+    } finally {
+      await alone.end('SIGTERM')
     }
   }))
 

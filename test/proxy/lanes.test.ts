@@ -1,36 +1,47 @@
 // Both lanes held to one table: what a tenant sees of a request, and a client of an answer, does not depend on the lane.
 import test, { type ExecutionContext } from 'ava'
 import type net from 'node:net'
-import { eventually, raw, startStage, startTenant } from '../helpers/upstream.ts'
+import { ask, eventually, raw, startStage, startTenant } from '../helpers/upstream.ts'
 
-/** A length of nothing keeps a request out of the fast lane, and changes nothing else. */
-const lanes = { fast: '', other: 'Content-Length: 0\r\n' } as const
+/** A client that waits to be told before it sends a body keeps out of the fast lane, and differs in nothing else. */
+const lanes = { fast: '', other: 'Expect: 100-continue\r\n' } as const
 
 /** Lines in the order of the alphabet, without what differs from one request to the next. */
-function comparable(text: string): string {
+function comparable(whole: string): string {
+  const text = whole.replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '')
   const [head = '', ...body] = text.split('\r\n\r\n')
   const [first = '', ...lines] = head
     .split('\r\n')
     .map((line) => line.replace(/^([^:]*):/, (name) => name.toLowerCase()))
   const kept = lines
-    .filter((line) => !/^(date|content-length: 0)/.test(line))
+    .filter((line) => !/^date/.test(line))
     .map((line) => line.replace(/[0-9a-f]{32}(-[0-9a-f]{16})?/g, 'ID'))
   return [first, ...kept.sort(), '', ...body].join('\n').replace(/"requestId":"[0-9a-f]{32}"/, '"requestId":"ID"')
+}
+
+/** Whether a request is all here, with its body. */
+function isWhole(text: string): boolean {
+  const [head = '', ...body] = text.split('\r\n\r\n')
+  const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? []
+  if (/\r\ntransfer-encoding:/i.test(head)) return text.endsWith('\r\n0\r\n\r\n')
+  return body.length > 0 && body.join('\r\n\r\n').length >= Number(length ?? 0)
 }
 
 /** What a request and its answer look like at both ends, by the lane that is asked for. */
 async function through(t: ExecutionContext, lane: keyof typeof lanes, request: string, answer: string) {
   let seen = ''
   const listen = (socket: net.Socket) =>
-    socket.once('data', (bytes: Buffer) => {
-      seen = bytes.toString('latin1')
-      socket.end(Buffer.from(answer, 'latin1'))
+    socket.on('data', (bytes: Buffer) => {
+      seen += bytes.toString('latin1')
+      if (isWhole(seen)) socket.end(Buffer.from(answer, 'latin1'))
     })
   const acme = await startTenant(t, 'acme', listen, { raw: true })
   const { proxy } = await startStage(t, [acme.route()])
-  const [line = '', ...headers] = request.split('\n')
+  const [plain = '', body = ''] = request.split('\n\n')
+  const [line = '', ...headers] = plain.split('\n')
   const head = [line, `Host: ${acme.host}`, ...headers].join('\r\n')
-  const reply = await raw(proxy, Buffer.from(`${head}\r\n${lanes[lane]}Connection: close\r\n\r\n`, 'latin1'), 8_000)
+  const bytes = Buffer.from(`${head}\r\n${lanes[lane]}Connection: close\r\n\r\n${body}`, 'latin1')
+  const reply = await raw(proxy, bytes, 8_000)
   await eventually(t, () => proxy.stats().inFlight === 0, 'it is over')
   t.is(proxy.stats().fast, lane === 'fast' ? 1 : 0)
   return { seen: comparable(seen), got: comparable(reply.text), end: reply.end }
@@ -49,11 +60,21 @@ for (const [what, request] of Object.entries({
     'GET / HTTP/1.1\nTE: trailers\nKeep-Alive: timeout=9\nProxy-Authorization: Basic x\nProxy-Connection: keep-alive\nTrailer: X',
   'a trace': 'GET / HTTP/1.1\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\ntracestate: a=b',
   'another upgrade': 'GET / HTTP/1.1\nUpgrade: h2c\nHTTP2-Settings: AA',
+  'a condition': 'GET / HTTP/1.1\nIf-None-Match: "x"\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT',
+  'no body in its answer': 'HEAD / HTTP/1.1',
+  'a body': 'POST / HTTP/1.1\nContent-Length: 5\n\nhello',
+  'a body of nothing': 'PUT / HTTP/1.1\nContent-Length: 0',
+  'no word of a body': 'POST / HTTP/1.1',
+  'a body in chunks': 'PATCH / HTTP/1.1\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n',
+  'a body where none is usual': 'DELETE / HTTP/1.1\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n',
+  'a body in chunks, with more to say':
+    'OPTIONS / HTTP/1.1\nTransfer-Encoding: chunked\n\n5;a=b\r\nhello\r\n0\r\nX-A: 1\r\n\r\n',
+  'a body in a GET': 'GET / HTTP/1.1\nContent-Length: 5\n\nhello',
 }))
   // prettier-ignore
   test(`a request with ${what} reaches the tenant alike`, async (t) => {
     const fast = await through(t, 'fast', request, ok)
-    t.regex(fast.seen, /^GET \/[^]*\nx-forwarded-for: 127\.0\.0\.1\n/)
+    t.regex(fast.seen, /^[A-Z]+ \/[^]*\nx-forwarded-for: 127\.0\.0\.1\n/)
     t.deepEqual(fast, await through(t, 'other', request, ok))
   })
 
@@ -93,8 +114,42 @@ for (const [what, answer] of Object.entries({
     t.deepEqual(fast, await through(t, 'other', 'GET / HTTP/1.1', answer))
   })
 
-test('a question whether something is new takes the other lane: the answer may tell a length without a body', async (t) => {
-  const answer = 'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 5\r\n\r\n'
-  for (const header of ['If-None-Match: "x"', 'If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT'])
-    t.regex((await through(t, 'other', `GET / HTTP/1.1\n${header}`, answer)).got, /^HTTP\/1\.1 304 Not Modified\n/)
+for (const [what, method, answer] of [
+  ['nothing new, and its length', 'GET', 'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 5\r\n\r\n'],
+  ['a length to a HEAD', 'HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],
+  ['a coding to a HEAD', 'HEAD', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['a body to a DELETE', 'DELETE', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+] as const)
+  test(`an answer with ${what} reaches the client alike`, async (t) => {
+    const fast = await through(t, 'fast', `${method} / HTTP/1.1`, answer)
+    t.regex(fast.got, /^HTTP\/1\.1 (200|304)/)
+    t.deepEqual(fast, await through(t, 'other', `${method} / HTTP/1.1`, answer))
+  })
+
+test('what a tenant says unasked is the answer to nothing: the connection ends', async (t) => {
+  const listen = (socket: net.Socket) => {
+    socket.on('end', () => socket.end())
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+    socket.once('data', () => setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'), 30))
+  }
+  const acme = await startTenant(t, 'acme', listen, { raw: true })
+  const { proxy } = await startStage(t, [acme.route()])
+  t.is((await ask(proxy, acme.host)).body, 'ok')
+  await eventually(t, () => acme.sockets.size === 0, 'the connection is not kept')
+  t.is((await ask(proxy, acme.host)).body, 'ok')
+  t.is(acme.reached(), 2)
+})
+
+test('an answer that comes before the body is all there ends the upload, and its connection', async (t) => {
+  const listen = (socket: net.Socket) => socket.on('end', () => socket.end()).once('data', () => socket.write('HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno')) // prettier-ignore
+  const acme = await startTenant(t, 'acme', listen, { raw: true })
+  const { proxy } = await startStage(t, [acme.route()])
+  const reply = await raw(
+    proxy,
+    `POST / HTTP/1.1\r\nHost: ${acme.host}\r\nContent-Length: 9000\r\n\r\nbegun`,
+    5_000,
+    /no$/,
+  )
+  t.regex(reply.text, /^HTTP\/1\.1 413 No\r\n[^]*\r\n\r\nno$/)
+  await eventually(t, () => acme.sockets.size === 0, 'the connection is not kept')
 })

@@ -303,6 +303,41 @@ test('a tenant in use that is put to sleep is woken at once; an idle one is not'
   t.is((await asked).body, 'done')
 })
 
+test('where nobody can be woken it says so at once, and says when to come back; who wakes up anyway is waited for', async (t) => {
+  const state = { reachable: false }
+  const woken: string[] = []
+  const activity = {
+    used: () => undefined,
+    wake: (uid: string) => void woken.push(uid),
+    unwritten: () => false,
+    canWake: () => state.reachable,
+  }
+  const { proxy, acme, close, wakeUp, held } = await sleeping(t, { activity })
+  const program = await ask(proxy, acme.host)
+  t.deepEqual([program.status, program.headers['retry-after']], [503, '30'])
+  t.is((JSON.parse(program.body) as { code: string }).code, 'unwoken')
+  const person = await ask(proxy, acme.host, '/', browser)
+  t.regex(person.body, /<meta http-equiv="refresh" content="30">[^]*cannot be reached now/)
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}/`, { headers: { host: acme.host } })
+  socket.on('error', () => undefined)
+  const [, upgrade] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+  t.is(upgrade.statusCode, 503)
+  upgrade.resume()
+  t.is(woken.length, 3, 'the wish is kept')
+  close('waking')
+  const waits = ask(proxy, acme.host)
+  await held(1)
+  close('asleep')
+  state.reachable = true
+  const other = ask(proxy, acme.host)
+  await held(2)
+  wakeUp()
+  for (const reply of await Promise.all([waits, other])) t.is(reply.body, 'awake')
+  // A proxy that nobody gave anything to wake with.
+  const alone = await startStage(t, [acme.route({ route: { kind: 'closed', reason: 'asleep' } })])
+  t.is((await ask(alone.proxy, acme.host)).status, 503)
+})
+
 test('waits can be read as metrics', async (t) => {
   const metrics = new Registry()
   const { proxy, acme, clock, wakeUp, held } = await sleeping(t, { metrics })

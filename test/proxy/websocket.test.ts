@@ -234,7 +234,7 @@ test('a message on its way when the proxy closes arrives whole, and the goodbye 
     socket.write(Buffer.concat([Buffer.from([0x81, 10]), Buffer.from('first')]))
     setTimeout(() => socket.write('-half'), 150)
   })
-  const { proxy } = await startStage(t, [acme.route()], { graceMs: 400 })
+  const { proxy } = await startStage(t, [acme.route()], { graceMs: 2_000 })
   const client = net.connect({ host: '127.0.0.1', port: proxy.port })
   const heard: Buffer[] = []
   client.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => undefined)

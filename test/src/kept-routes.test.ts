@@ -1,71 +1,11 @@
 // Routes on disk: the proxy begins with them while the store is away, and believes the store as soon as it is back.
-import test, { type ExecutionContext } from 'ava'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import test from 'ava'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RouteSink, RouteSource } from '../../proxy/ports.ts'
-import { RouteTable } from '../../proxy/table.ts'
-import type { TenantSink } from '../../reconciler/ports.ts'
+import type { RouteSink } from '../../proxy/ports.ts'
 import type { Route } from '../../specs/route.ts'
-import type { Tenant } from '../../specs/tenant.ts'
-import { keptRoutes, routesInFile, type StoreOfRoutes } from '../../src/kept-routes.ts'
-import { freshStatus, tenantWith } from '../helpers/tenants.ts'
-import { VirtualClock } from '../helpers/virtual-clock.ts'
-
-const forward: Route = { kind: 'forward', machine: 'm1', incarnation: 1, address: 'fdaa::3', port: 18_789 }
-
-function named(name: string, { revision = 1, route = forward } = {}): Tenant {
-  const status = { ...freshStatus, hosts: [`${name}.localhost`], route }
-  return tenantWith({}, { name, uid: `uid-${name}`, revision, status })
-}
-
-/** A store that can be away. */
-function store(...tenants: Tenant[]) {
-  const sinks: TenantSink[] = []
-  const state = { tenants, away: false, attempts: 0, open: 0, sinks }
-  const connect = async (): Promise<StoreOfRoutes> => {
-    state.attempts += 1
-    if (state.away) throw new Error('The database at mongodb://db cannot be used.')
-    state.open += 1
-    return {
-      tenants: {
-        page: ({ after }) => Promise.resolve(after === undefined ? state.tenants : []),
-        watch: (sink) => {
-          sinks.push(sink)
-          return Promise.resolve({ close: () => Promise.resolve() })
-        },
-      },
-      close: async () => void (state.open -= 1),
-    }
-  }
-  return { state, connect }
-}
-
-function stage(t: ExecutionContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'moorage-routes-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  const path = join(folder, 'routes.json')
-  const clock = new VirtualClock()
-  const said: string[] = []
-  const say = (_fields: object, message: string) => void said.push(message)
-  const log = { info: say, warn: say, error: say }
-  /** Follows a source into a table of its own, as a started proxy does. */
-  const follow = (source: RouteSource) => {
-    const table = new RouteTable({ opened: () => {}, retired: () => {}, contested: () => {}, changed: () => {} })
-    const where = (name: string) => table.lookup(`${name}.localhost`)?.tenant.route
-    return { table, where, following: source.follow(table) }
-  }
-  return { folder, path, clock, log, said, follow, options: { path, clock, log } }
-}
-
-/** A run of the proxy that knew these tenants and ended in order. */
-async function formerRun(t: ExecutionContext, ...tenants: Tenant[]) {
-  const scene = stage(t)
-  const { connect } = store(...tenants)
-  const { following } = scene.follow(keptRoutes({ ...scene.options, connect }))
-  await (await following).close()
-  return scene
-}
+import { keptRoutes, routesInFile } from '../../src/kept-routes.ts'
+import { formerRun, forward, named, stage, store } from '../helpers/kept-routes.ts'
 
 test('what the store says is kept in a private file, a moment after it changed', async (t) => {
   const { path, folder, clock, follow, options } = stage(t)
@@ -101,7 +41,7 @@ test('while the store is away the kept routes are served after two seconds, and 
   t.deepEqual(where('b'), { kind: 'closed', reason: 'suspended' })
   t.is(where('a'), undefined)
   t.is(table.lookup('c.localhost')?.target, before, 'its connections go on')
-  state.sinks.at(-1)?.changed(named('c', { revision: 2, route: { ...forward, incarnation: 2 } }))
+  state.sinks.at(-1)?.changed(named('c', { revision: 2, route: { ...forward, incarnation: 2 } as Route }))
   t.like(where('c'), { incarnation: 2 })
   await (await following).close()
   const kept = JSON.parse(readFileSync(path, 'utf8')) as { routes: { name: string; revision: number }[] }
@@ -177,6 +117,7 @@ test('the file alone: its changes are followed, and without one the start says w
     put: () => t.fail(),
     drop: () => t.fail(),
     revive: () => t.fail(),
+    doubt: () => t.fail(),
   }
   await t.throwsAsync(routesInFile(empty.options).follow(nowhere), { message: /Set MONGODB_URI, or start/ })
 })

@@ -33,6 +33,7 @@ function tableOf() {
     put: (route) => table.set(route.uid, route),
     drop: (uid) => table.delete(uid),
     revive: () => {},
+    doubt: () => {},
   }
   return { table, sink }
 }

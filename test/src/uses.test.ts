@@ -96,6 +96,22 @@ test('while the store is away all is kept, told of once, and written when it is 
   await at('c', start + 15_000)
 })
 
+test('it says whether a wake reaches anybody', async (t) => {
+  const { clock, state, counting, uses, at } = await scene(t)
+  t.false(uses.canWake(), 'there is no store yet')
+  uses.attach(counting)
+  t.true(uses.canWake())
+  state.away = true
+  uses.wake('a')
+  await until('the failure is known', 5_000, () => Promise.resolve(uses.canWake() ? undefined : true))
+  state.away = false
+  uses.wake('b')
+  await at('b', clock.now())
+  await until('so is the success', 5_000, () => Promise.resolve(uses.canWake() ? true : undefined))
+  await uses.detach()
+  t.false(uses.canWake())
+})
+
 test('before there is a store uses wait for it; memory is bounded, and what is lost is told', async (t) => {
   const { activity, clock, said, counting, uses, at } = await scene(t, 2)
   const start = clock.now()

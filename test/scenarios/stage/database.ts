@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoClient, type Db, type Document } from 'mongodb'
+import { moneyIn, type Money } from '../../../src/money.ts'
 import { startEmbedded } from '../../../src/store/embedded/server.ts'
 import { applySchema } from '../../../src/store/schema.ts'
 import { activityIn, type Activity } from '../../../src/store/activity.ts'
@@ -21,6 +22,7 @@ export interface Database {
   readonly classStore: ClassStore
   readonly rollouts: Rollouts
   readonly orphans: ReturnType<typeof orphansIn>
+  readonly money: Money
   readonly feeds: Feeds
   /** Everything that is stored, by collection. */
   dump(): Promise<Dump>
@@ -47,6 +49,7 @@ const storesIn = (db: Db) => ({
   classStore: classesIn(db),
   rollouts: rolloutsIn(db),
   orphans: orphansIn(db),
+  money: moneyIn(db),
 })
 
 export async function openDatabase(): Promise<Database> {

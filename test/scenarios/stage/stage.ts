@@ -16,6 +16,7 @@ import { flyCloud } from '../../../src/fly/cloud.ts'
 import { keysFrom } from '../../../src/keys.ts'
 import { platformSettings } from '../../../src/reconciler.ts'
 import { startSim } from '../../../src/sim/server.ts'
+import { callersInMemory } from '../../helpers/callers.ts'
 import { VirtualClock } from '../../helpers/virtual-clock.ts'
 import { moved, scenarioGuests, type SavedGuests, type ScenarioGuests } from './guests.ts'
 import { recorder, type Recorder } from './journal.ts'
@@ -227,6 +228,7 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     events: { write: () => Promise.resolve(), page: () => Promise.resolve([]) },
     insight: undefined,
     adopt: undefined,
+    ...callersInMemory(clock),
     ...stores.rest,
     pools: noPools,
   })

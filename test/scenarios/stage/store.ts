@@ -15,7 +15,7 @@ export interface Stores {
   listen(listener: Pick<Listener, 'wish' | 'woken'>): void
   close(): void
   /** What no scenario is about yet, straight from the database. */
-  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans'>
+  readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans' | 'money'>
 }
 
 /** Changes of tenants that were not written here belong to an earlier scenario. */
@@ -47,6 +47,7 @@ function watchedTenants({ tenants: inner }: Database, stillness: Stillness) {
     page: (query) => read(inner.page(query)),
     uids: () => read(inner.uids()),
     withDomain: (domains, uid) => read(inner.withDomain(domains, uid)),
+    named: (uids) => read(inner.named(uids)),
     ofClass: (name) => read(inner.ofClass(name)),
     countOfClass: (name) => read(inner.countOfClass(name)),
     claimsOf: (volume, uid) => read(inner.claimsOf(volume, uid)),
@@ -122,7 +123,12 @@ export function stageStores(database: Database, stillness: Stillness): Stores {
     tenants,
     fleet: watchedFleet(database, stillness),
     activity: watchedActivity(database, stillness),
-    rest: { classStore: database.classStore, rollouts: database.rollouts, orphans: database.orphans },
+    rest: {
+      classStore: database.classStore,
+      rollouts: database.rollouts,
+      orphans: database.orphans,
+      money: database.money,
+    },
     listen: ({ wish, woken }) => database.feeds.listen({ tenants: told, wish: counted(wish), woken: counted(woken) }),
     close: () => database.feeds.listen(undefined),
   }

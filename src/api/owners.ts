@@ -1,0 +1,50 @@
+// Whose a field is. A document that sets a field of somebody else's is not misspelt but in conflict, and is told with whom.
+import type { z } from 'zod'
+import type { Problem as FieldProblem } from '../../specs/parse.ts'
+import { classDocument } from '../../specs/class.ts'
+import { entitlement, tenantDocument } from '../../specs/tenant.ts'
+import { invalid, Problem } from './problem.ts'
+
+interface Ownership {
+  readonly owner: string
+  /** How it is changed. */
+  readonly instead: string
+}
+
+const byController: Ownership = { owner: 'controller', instead: 'it is only read' }
+const byBilling: Ownership = { owner: 'billing', instead: 'PUT /v1/tenants/{name}/entitlement sets it' }
+const byAdmin: Ownership = { owner: 'admin', instead: 'PUT /v1/tenants/{name} sets it' }
+
+/** What is not part of a document, and whose it is. */
+const foreign: ReadonlyMap<z.ZodType, Readonly<Record<string, Ownership>>> = new Map<
+  z.ZodType,
+  Readonly<Record<string, Ownership>>
+>([
+  [
+    tenantDocument,
+    {
+      entitlement: byBilling,
+      parked: { owner: 'billing', instead: 'approve or reject it' },
+      ...{ status: byController, uid: byController, generation: byController },
+      ...{ revision: byController, createdAt: byController },
+    },
+  ],
+  [entitlement, { spec: byAdmin, labels: byAdmin, status: byController }],
+  [classDocument, { status: byController, generation: byController, revision: byController, createdAt: byController }],
+])
+
+/**
+ * The problem for a document with wrong fields: 409 where all that is wrong is that it sets fields of others, else 400.
+ */
+export function refusedDocument(schema: z.ZodType, problems: readonly FieldProblem[]): Problem {
+  const owned = foreign.get(schema) ?? {}
+  const conflicts = problems.flatMap(({ path }) => {
+    const ownership = Object.hasOwn(owned, path) ? owned[path] : undefined
+    return ownership === undefined ? [] : [{ field: path, ...ownership }]
+  })
+  if (conflicts.length === 0 || conflicts.length < problems.length) return invalid(problems)
+  const words = conflicts.map(({ field, owner, instead }) => `${field} is the ${owner}’s (${instead})`)
+  const errors = problems.map(({ path, pointer }, index) => ({ path, pointer, detail: words[index] ?? '' }))
+  const detail = `Leave out what is not yours: ${words.join('; ')}.`
+  return new Problem(409, 'field-conflict', detail, { errors, extra: { conflicts } })
+}
