@@ -104,14 +104,13 @@ const readers = { method: 'get', tag: 'pools', roles: ['admin', 'billing', 'view
 const tagged = (description: string) => json(poolShape, { description, headers: ['ETag'] })
 
 function reads(routes: PoolRoutes): readonly Operation[] {
-  const { store } = routes.pools
   return [
     operation({
       ...readers,
       ...{ id: 'listPools', path: '/v1/pools', summary: 'The pools, and how many machines stand ready in each.' },
       answers: { 200: json(z.strictObject({ items: z.array(poolShape) })) },
       handle: async ({ context }) => {
-        const found = await store.all()
+        const found = await routes.pools.store.all()
         context.body = { items: await Promise.all(found.map((pool) => viewOf(routes, pool))) }
       },
     }),
@@ -122,7 +121,7 @@ function reads(routes: PoolRoutes): readonly Operation[] {
       answers: { 200: tagged('The pool.'), 304: empty('The reader has it already.') },
       problems: [404],
       handle: async ({ context, params: { name } }) => {
-        const found = await store.read(name)
+        const found = await routes.pools.store.read(name)
         if (found === undefined) throw unknownPool(name)
         await answer(routes, context, found)
         if (notModified(context.get('if-none-match'), found)) context.status = 304

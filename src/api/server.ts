@@ -6,6 +6,7 @@ import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import type { Claim } from '../audit/noted.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { Insight } from '../insight.ts'
 import type { PoolService } from '../pools.ts'
@@ -54,7 +55,7 @@ export interface ApiOptions extends AdoptRoutes, AuditRoutes, OrphanRoutes, Toke
   readonly wake: (uid: string) => void
   readonly pools: PoolService
   /** Left out, no tenant gets a machine that stands ready. */
-  readonly claim?: ((tenant: Tenant) => Promise<Tenant | undefined>) | undefined
+  readonly claim?: Claim | undefined
   /** Hears of every tenant that was created. */
   readonly arrived?: (tenant: Tenant) => void
   readonly events: Events

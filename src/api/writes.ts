@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../specs/clock.ts'
 import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
+import type { Claim } from '../audit/noted.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { TenantWish } from '../store/tenants.ts'
 import { brakeClass, brakeLimit, brakeSettings, withEntitlement, withParked } from './brake.ts'
@@ -14,7 +15,7 @@ export interface WriteContext extends RuleContext {
   readonly fleet: FleetStore
   readonly clock: Clock
   /** Makes a machine that stands ready the tenant's; undefined: none fits, or the name was taken meanwhile. */
-  readonly claim?: ((tenant: Tenant) => Promise<Tenant | undefined>) | undefined
+  readonly claim?: Claim | undefined
 }
 
 export interface Preconditions {
