@@ -18,12 +18,12 @@ function putPool(moorage: Moorage, name: string, spec: object) {
 }
 
 const warm = (moorage: Moorage, name: string, count: number) =>
-  until(`${count} stand ready in ${name}`, 120_000, async () =>
+  until(`${count} stand ready in ${name}`, 240_000, async () =>
     (await pool(moorage, name)).status.warm === count ? true : undefined,
   )
 
 const answers = (moorage: Moorage, name: string) =>
-  until(`${name} answers`, 60_000, async () => {
+  until(`${name} answers`, 120_000, async () => {
     const answer = await visit(moorage, name)
     return answer.status === 200 ? answer : undefined
   })
