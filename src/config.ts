@@ -47,6 +47,11 @@ export interface Config {
   readonly publicOrigin: string | undefined
   readonly masterKey: string | undefined
   readonly llmBaseUrl: string
+  readonly webhooks: {
+    readonly billingSecrets: readonly string[] | undefined
+    /** Private and loopback addresses, and http, may be told too. */
+    readonly allowPrivate: boolean
+  }
   readonly logLevel: string
   /** `observe-only`: Moorage looks and changes nothing, whatever operators want over REST. */
   readonly mode: 'normal' | 'observe-only'
@@ -132,6 +137,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     publicOrigin: env.MOORAGE_PUBLIC_ORIGIN,
     masterKey: env.MOORAGE_MASTER_KEY,
     llmBaseUrl: env.MOORAGE_LLM_BASE_URL,
+    webhooks: {
+      billingSecrets: env.MOORAGE_BILLING_WEBHOOK_SECRETS,
+      allowPrivate: env.MOORAGE_WEBHOOK_ALLOW_PRIVATE === '1',
+    },
     logLevel: env.MOORAGE_LOG_LEVEL,
     mode: env.MOORAGE_MODE,
     resyncCron: env.MOORAGE_RESYNC_CRON,

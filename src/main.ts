@@ -226,7 +226,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         wake: (uid) => reconciler?.wake(uid),
         ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
         events,
-        money: moneyIn(store.db),
+        money: moneyIn(store.db, config.webhooks),
         insight: roles.has('reconciler')
           ? insightFrom({ ports: () => reconciler?.ports, liveConfig: liveConfigIn(client, config.fly.app) })
           : undefined,

@@ -1,7 +1,7 @@
 // Every setting of Moorage, once: its name in the environment, what it may be, its default and what it means. The table in the
 // README is made from here (test/src/settings.test.ts holds them equal), and so are the keys of the YAML file.
 import { z } from 'zod'
-import { defaultLimits } from '../proxy/limits.ts'
+import { proxySettings as proxy } from './proxy-settings.ts'
 import { isTrustedAddress } from './identity/issuer-keys.ts'
 import { readRoleValues } from './identity/role-claim.ts'
 
@@ -15,8 +15,6 @@ export interface SettingNotes {
 }
 
 const port = z.coerce.number().int().min(0).max(65_535)
-const count = z.coerce.number().int().min(1).max(1e9)
-const seconds = z.coerce.number().min(0.001).max(2_000_000)
 const roleNames = ['api', 'reconciler', 'proxy'] as const
 
 export type Role = (typeof roleNames)[number]
@@ -25,6 +23,17 @@ const roles = z
   .string()
   .transform((text) => text.split(',').map((role) => role.trim()))
   .pipe(z.array(z.enum(roleNames)).min(1))
+
+/** Standard Webhooks: 24 to 64 bytes. */
+const webhookSecrets = z
+  .string()
+  .transform((text) => text.split(',').map((secret) => secret.trim()))
+  .pipe(
+    z
+      .array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64'))
+      .min(1)
+      .max(2),
+  )
 
 const notes = <S extends z.ZodType>(schema: S, about: SettingNotes): S => schema.meta({ ...about })
 
@@ -77,6 +86,15 @@ const main = {
       .optional(),
     { description: 'what tenants’ secrets are derived from', shown: '`<data>/master-key`', secret: true },
   ),
+  MOORAGE_BILLING_WEBHOOK_SECRETS: notes(webhookSecrets.optional(), {
+    description: 'what billing’s webhooks are signed with, `whsec_…`; two, with a comma between, while one is replaced',
+    shown: 'no such webhook',
+    secret: true,
+  }),
+  MOORAGE_WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe('`1`: webhooks may go to private and loopback addresses too, and by http'),
   MOORAGE_LLM_BASE_URL: z
     .url()
     .default('http://llm-proxy.internal:4000/v1')
@@ -101,50 +119,6 @@ const main = {
     shown: '0.1; 1 on the real Fly',
   }),
   MOORAGE_SIM_SEED: z.coerce.number().int().default(1).describe('the simulator’s seed'),
-}
-
-const ms = (value: number) => value / 1_000
-
-const proxy = {
-  MOORAGE_PROXY_CONCURRENCY: count
-    .default(defaultLimits.concurrency)
-    .describe('requests in progress for one tenant; more get 503'),
-  MOORAGE_PROXY_WEBSOCKETS: count.default(defaultLimits.sockets).describe('WebSockets of one tenant; more get 503'),
-  MOORAGE_PROXY_RATE: z.coerce
-    .number()
-    .min(0.001)
-    .max(1e6)
-    .default(defaultLimits.ratePerSecond)
-    .describe('requests and upgrades for one tenant per second, on average; more get 429'),
-  MOORAGE_PROXY_BURST: count
-    .default(defaultLimits.burst)
-    .describe('how many of them may come at once after a quiet time'),
-  MOORAGE_PROXY_BODY_MIB: z.coerce
-    .number()
-    .min(0.001)
-    .max(1e6)
-    .default(defaultLimits.bodyBytes / 1024 / 1024)
-    .describe('the largest request body, in MiB; a larger one gets 413'),
-  MOORAGE_PROXY_HEADERS_SECONDS: seconds.default(ms(defaultLimits.headersMs)).describe('for a request’s headers'),
-  MOORAGE_PROXY_IDLE_SECONDS: seconds
-    .default(ms(defaultLimits.idleMs))
-    .describe('a request or WebSocket in which no byte moves for so long is cut'),
-  MOORAGE_PROXY_TOTAL_SECONDS: seconds
-    .default(ms(defaultLimits.totalMs))
-    .describe('for a whole request with its answer; WebSockets have no such limit'),
-  MOORAGE_PROXY_HOLD_SECONDS: seconds
-    .default(ms(defaultLimits.holdMs))
-    .describe('how long a request waits for a tenant that wakes up; then 503'),
-  MOORAGE_PROXY_HELD_PER_TENANT: count
-    .default(defaultLimits.heldPerTenant)
-    .describe('how many may wait so for one tenant; more get 503'),
-  MOORAGE_PROXY_HELD: count.default(defaultLimits.held).describe('how many may wait so in total; more get 503'),
-  MOORAGE_PROXY_LOG_SAMPLE: z.coerce
-    .number()
-    .min(0)
-    .max(1)
-    .default(1)
-    .describe('the part of the ordinary requests that are logged, 0 to 1; failures always are'),
 }
 
 const identity = {

@@ -22,7 +22,7 @@ const packages: Readonly<Record<Exclude<Room, 'src'>, readonly string[]>> = {
   specs: ['zod', 'yaml'],
   boot: [],
   reconciler: [],
-  proxy: ['koa', 'http-proxy-middleware', 'prom-client', 'undici'],
+  proxy: ['koa', 'http-proxy-middleware', 'prom-client'],
 }
 
 function sources(folder: string): string[] {

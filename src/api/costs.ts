@@ -3,8 +3,6 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Clock } from '../../specs/clock.ts'
 import type { Prices } from '../../specs/prices.ts'
-import type { Tenant } from '../../specs/tenant.ts'
-import { matchesLabels, parseLabelSelector } from '../../specs/selector.ts'
 import type { Usage } from '../store/usage.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { monthWindow, noUsage, sumsByTenant, totalOf } from '../usage/costs.ts'
@@ -12,6 +10,7 @@ import { callerOf } from './caller.ts'
 import { costsShape, csvOf, notCounted, sumsView, usageShape, type TenantCost } from './costs-view.ts'
 import { json, operation, type Answered, type Operation } from './operation.ts'
 import { notFound } from './rules.ts'
+import { mayKnow } from './visible.ts'
 
 export interface CostRoutes {
   readonly tenants: Pick<Tenants, 'byName' | 'named' | 'page'>
@@ -39,14 +38,6 @@ function frameOf({ prices, clock }: CostRoutes, asked: string | undefined) {
     window: { from, to },
     frame: { month: name, from: iso, to: end, complete, currency, pricesAsOf, notCounted },
   }
-}
-
-/** Whether the caller's selector, if there is one, lets it know of a tenant. */
-function mayKnow(context: Context, { labels }: Tenant): boolean {
-  const { selector } = callerOf(context)
-  if (selector === undefined) return true
-  const parsed = parseLabelSelector(selector)
-  return parsed.ok && matchesLabels(parsed.value, labels)
 }
 
 const pageSize = 500

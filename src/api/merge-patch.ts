@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { check } from '../../specs/parse.ts'
 import { readDocument, unsupported, type BodyReader } from './body.ts'
-import { invalid } from './problem.ts'
+import { refusedDocument } from './owners.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -21,10 +21,10 @@ export function merged(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(fields)
 }
 
-/** The document that the patch makes of the present one, checked. Throws 400. */
+/** The document that the patch makes of the present one, checked. Throws 400, or 409 for a field of somebody else's. */
 export function patched<S extends z.ZodType>(schema: S, present: object, patch: Fields): z.infer<S> {
   const result = check(schema, merged(present, patch))
-  if (!result.ok) throw invalid(result.problems)
+  if (!result.ok) throw refusedDocument(schema, result.problems)
   return result.value
 }
 

@@ -3,6 +3,7 @@ import { adoptOperations } from './adopt.ts'
 import { auditOperations } from './audit.ts'
 import { classOperations } from './classes.ts'
 import { docsOperations } from './docs.ts'
+import { billingOperations } from './billing.ts'
 import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
 import { fleetOperations } from './fleet.ts'
@@ -22,6 +23,7 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tenantOperations(options),
     ...insightOperations(options),
     ...eventOperations(options),
+    ...billingOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
     ...poolOperations(options),

@@ -15,13 +15,13 @@ const byController: Ownership = { owner: 'controller', instead: 'it is only read
 const byBilling: Ownership = { owner: 'billing', instead: 'PUT /v1/tenants/{name}/entitlement sets it' }
 const byAdmin: Ownership = { owner: 'admin', instead: 'PUT /v1/tenants/{name} sets it' }
 
-/** What is not part of a document, and whose it is. */
-const foreign: ReadonlyMap<z.ZodType, Readonly<Record<string, Ownership>>> = new Map<
-  z.ZodType,
+/** What is not part of a document, and whose it is; by the schema's definition, which it keeps when it is given a name. */
+const foreign: ReadonlyMap<object, Readonly<Record<string, Ownership>>> = new Map<
+  object,
   Readonly<Record<string, Ownership>>
 >([
   [
-    tenantDocument,
+    tenantDocument.def,
     {
       entitlement: byBilling,
       parked: { owner: 'billing', instead: 'approve or reject it' },
@@ -29,7 +29,7 @@ const foreign: ReadonlyMap<z.ZodType, Readonly<Record<string, Ownership>>> = new
       ...{ revision: byController, createdAt: byController },
     },
   ],
-  [entitlement, { spec: byAdmin, labels: byAdmin, status: byController }],
+  [entitlement.def, { spec: byAdmin, labels: byAdmin, status: byController }],
   [classDocument, { status: byController, generation: byController, revision: byController, createdAt: byController }],
 ])
 
@@ -37,7 +37,7 @@ const foreign: ReadonlyMap<z.ZodType, Readonly<Record<string, Ownership>>> = new
  * The problem for a document with wrong fields: 409 where all that is wrong is that it sets fields of others, else 400.
  */
 export function refusedDocument(schema: z.ZodType, problems: readonly FieldProblem[]): Problem {
-  const owned = foreign.get(schema) ?? {}
+  const owned = foreign.get(schema.def) ?? {}
   const conflicts = problems.flatMap(({ path }) => {
     const ownership = Object.hasOwn(owned, path) ? owned[path] : undefined
     return ownership === undefined ? [] : [{ field: path, ...ownership }]

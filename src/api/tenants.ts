@@ -16,7 +16,7 @@ import { dryRunQuery, limitField } from './query.ts'
 import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
 import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
-import { alterTenant, applyTenant, changeEntitlement, changeTenant, withState } from './writes.ts'
+import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes {
   /** Looks at the tenant now instead of at its next time. */
@@ -192,9 +192,9 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       },
       problems: [404, 409],
       handle: async ({ context, params: { name }, query: { dryRun }, body }) => {
-        const change = (target: TenantRoutes) => changeEntitlement(target, name, preconditions(context), body)
-        if (dryRun !== undefined) return answerDryRun(routes, context, change)
-        const tenant = await change(routes)
+        const take = (target: TenantRoutes) => takeWord(target, name, { entitlement: body }, preconditions(context))
+        if (dryRun !== undefined) return answerDryRun(routes, context, async (dry) => (await take(dry)).tenant)
+        const { tenant } = await take(routes)
         routes.wake(tenant.uid)
         answerTenant(context, tenant, tenant.parked === undefined ? 200 : 202)
       },

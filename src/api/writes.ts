@@ -1,6 +1,6 @@
 // Writes: read, check, compute, compare-and-set; a lost race is read and checked again.
 import { isDeepStrictEqual } from 'node:util'
-import type { Clock } from '../../specs/clock.ts'
+import type { Clock, Instant } from '../../specs/clock.ts'
 import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
 import type { Claim } from '../audit/noted.ts'
 import type { FleetStore } from '../store/fleet.ts'
@@ -35,16 +35,16 @@ function contended(noun: string): Problem {
 }
 
 /** Calls `attempt` until it does not lose a race. */
-export async function settled<T>(attempt: () => Promise<T | undefined>, noun = 'tenant'): Promise<T> {
-  for (let count = 0; count < attempts; count += 1) {
+export async function settled<T>(attempt: () => Promise<T | undefined>, noun = 'tenant', most = attempts): Promise<T> {
+  for (let count = 0; count < most; count += 1) {
     const result = await attempt()
     if (result !== undefined) return result
   }
   throw contended(noun)
 }
 
-function wishOf({ labels, spec, entitlement, retryRequestedAt, parked, restore }: Tenant): TenantWish {
-  return { labels, spec, entitlement, retryRequestedAt, parked, restore }
+function wishOf({ labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore }: Tenant): TenantWish {
+  return { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore }
 }
 
 function changes(tenant: Tenant, wish: TenantWish): boolean {
@@ -149,19 +149,36 @@ async function mayTakeEffect({ fleet, clock }: WriteContext, before: Tenant, wan
   }
 }
 
+/** What became of a word of billing's. */
+export type WordOutcome = 'applied' | 'unchanged' | 'parked' | 'older'
+
+export interface BillingWord {
+  readonly entitlement: Entitlement
+  /** When it became true, where billing says so: what is older than the last such word is not heeded. */
+  readonly occurredAt?: Instant | undefined
+}
+
+/** Many words on one tenant at once each need a turn. */
+const wordAttempts = 100
+
 /** Writes billing's word, or parks it where the brake holds it back. Throws 404 when there is no such tenant. */
-export function changeEntitlement(
+export function takeWord(
   context: WriteContext,
   name: string,
-  when: Preconditions,
-  wanted: Entitlement,
-): Promise<Tenant> {
-  return settled(async () => {
+  { entitlement: wanted, occurredAt }: BillingWord,
+  when: Preconditions = { ifMatch: '', ifNoneMatch: '' },
+): Promise<{ readonly outcome: WordOutcome; readonly tenant: Tenant }> {
+  const attempt = async () => {
     const before = await existing(context, name, when)
-    const now = wishOf(before)
-    const wish = (await mayTakeEffect(context, before, wanted))
-      ? withEntitlement(now, wanted)
-      : withParked(now, wanted, context.clock.now())
-    return changes(before, wish) ? context.tenants.change(before, wish) : before
-  })
+    if (occurredAt !== undefined && occurredAt < (before.entitledAt ?? 0))
+      return { outcome: 'older', tenant: before } as const
+    const now = { ...wishOf(before), ...(occurredAt === undefined ? {} : { entitledAt: occurredAt }) }
+    const takesEffect = await mayTakeEffect(context, before, wanted)
+    const wish = takesEffect ? withEntitlement(now, wanted) : withParked(now, wanted, context.clock.now())
+    const outcome = takesEffect ? ('applied' as const) : ('parked' as const)
+    if (!changes(before, wish)) return { outcome: takesEffect ? 'unchanged' : outcome, tenant: before } as const
+    const tenant = await context.tenants.change(before, wish)
+    return tenant === undefined ? undefined : { outcome, tenant }
+  }
+  return settled(attempt, 'tenant', wordAttempts)
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { apply } from './apply.ts'
+import { callerCommands } from './caller-commands.ts'
 import { type Api, apiClient, RequestError } from './client.ts'
 import {
   adopt,
@@ -26,6 +27,7 @@ import { type Format, formats } from './output.ts'
 import { act, diff, entitle, events, get, plan, remove, setFields, setState, why } from './tenants.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
+const note = (line: string) => void process.stderr.write(`${line}\n`)
 
 function tokenFrom(folder: string): string {
   const file = join(folder, 'admin-token')
@@ -200,6 +202,7 @@ function moor(): Command {
   tenantCommands(program)
   changeCommands(program)
   fleetCommands(program)
+  callerCommands(program, { openApi, print, note })
   moneyCommands(program)
   return program
 }

@@ -2,6 +2,7 @@
 import type { Db } from 'mongodb'
 import { applyArrivalSchema } from './arrivals.ts'
 import { applyAuditSchema } from './audit.ts'
+import { applyBillingSchema } from './billing.ts'
 import { applyEventSchema } from './events.ts'
 import { applyUsageSchema } from './usage.ts'
 import { applyTokenSchema } from './tokens.ts'
@@ -27,6 +28,7 @@ export async function applySchema(db: Db): Promise<void> {
   await applyEventSchema(db)
   await applyArrivalSchema(db)
   await applyUsageSchema(db)
+  await applyBillingSchema(db)
   await applyTokenSchema(db)
   await applyAuditSchema(db)
 }

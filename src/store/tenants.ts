@@ -12,7 +12,7 @@ export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonl
 /** What its owners may change of a tenant. */
 export type TenantWish = Pick<
   Tenant,
-  'labels' | 'spec' | 'entitlement' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
 >
 
 export interface PageQuery extends Selection {
@@ -53,6 +53,7 @@ export function fromRecord(record: TenantRecord): Tenant {
     name,
     labels,
     entitlement,
+    entitledAt,
     retryRequestedAt,
     parked,
     restore,
@@ -69,6 +70,7 @@ export function fromRecord(record: TenantRecord): Tenant {
   const tenant = { kind, uid: record._id, name, labels, spec, entitlement, status, generation, revision, createdAt }
   return {
     ...tenant,
+    ...(entitledAt === undefined ? {} : { entitledAt }),
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
@@ -171,9 +173,9 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, retryRequestedAt, parked, restore, trace }) => {
+    change: (tenant, { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore, trace }) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, parked, retryRequestedAt, restore, trace }
+      const set = { labels, spec, entitlement, entitledAt, parked, retryRequestedAt, restore, trace }
       const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),

@@ -9,12 +9,19 @@ import { startTestApi, stored, tenantDocument as wanted, type ApiUnderTest } fro
 
 /** a: admin, b: billing, v: viewer; l: also where a label selector limits the token; w: it is in the audit. */
 const operations: Readonly<Record<string, string>> = {
-  ...{ listTenants: 'abv l', getTenant: 'abv l', putTenant: 'a l w', deleteTenant: 'a l w', putEntitlement: 'ab l w' },
+  ...{
+    listTenants: 'abv l',
+    getTenant: 'abv l',
+    putTenant: 'a l w',
+    patchTenant: 'a l w',
+    deleteTenant: 'a l w',
+    putEntitlement: 'ab l w',
+  },
   ...{ retryTenant: 'a l w', undeleteTenant: 'a l w', restoreTenant: 'a l w' },
   ...{ approveTenant: 'a l w', rejectTenant: 'a l w' },
   ...{ getPlan: 'av l', planTenant: 'av l', getWhy: 'abv l', getDiff: 'av l' },
   ...{ listEvents: 'av', listTenantEvents: 'abv l', getTimeline: 'abv l' },
-  ...{ listClasses: 'abv l', getClass: 'abv l', putClass: 'a w', deleteClass: 'a w' },
+  ...{ listClasses: 'abv l', getClass: 'abv l', putClass: 'a w', patchClass: 'a w', deleteClass: 'a w' },
   ...{ listRollouts: 'av', getRollout: 'av', pauseRollout: 'a w', resumeRollout: 'a w' },
   ...{ rollbackRollout: 'a w', advanceRollout: 'a w' },
   ...{ getFleet: 'av', putFleet: 'a w', acknowledgeFleet: 'a w', retryFleet: 'a w', approveFleet: 'a w' },
@@ -123,10 +130,11 @@ function at(tenant: Tenant, path: string): unknown {
 }
 
 /** The field alone in a document for the operation; a field of an entitlement has its place in the entitlement itself. */
-function documentFor(by: 'putTenant' | 'putEntitlement', path: string, value: unknown): object {
+function documentFor(by: Attempt['by'], path: string, value: unknown): object {
   const [first = '', second] = path.split('.')
   const field = second === undefined ? { [first]: value } : { [first]: { [second]: value } }
   if (by === 'putTenant') return { ...wanted('acme'), ...field }
+  if (by === 'patchTenant') return field
   const own = first === 'entitlement' && second !== undefined ? { [second]: value } : field
   return { state: 'active', ...own }
 }
@@ -149,13 +157,14 @@ async function tryField(t: ExecutionContext, api: ApiUnderTest, path: string, at
   const what = `${role} ${by} ${path}`
   const may = rowOf(by).may
   const before = await stored(api.tenants, 'acme')
-  const address = by === 'putTenant' ? '/v1/tenants/acme' : '/v1/tenants/acme/entitlement'
+  const address = by === 'putEntitlement' ? '/v1/tenants/acme/entitlement' : '/v1/tenants/acme'
+  const [method, type] = by === 'patchTenant' ? ['PATCH', 'application/merge-patch+json'] : ['PUT', 'application/json']
   const answer = await ask(`${api.url}${address}`, {
-    ...{ method: 'PUT', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } },
+    ...{ method, headers: { authorization: `Bearer ${token}`, 'content-type': type } },
     body: JSON.stringify(documentFor(by, path, row.value)),
   })
   const after = await stored(api.tenants, 'acme')
-  if (may !== 'open' && may[role] && row.by === by) {
+  if (may !== 'open' && may[role] && row.by === (by === 'patchTenant' ? 'putTenant' : by)) {
     t.is(answer.status, 200, `${what}: ${answer.text}`)
     t.deepEqual(at(after, path), row.value, what)
     await api.tenants.change(after, before)
@@ -165,7 +174,7 @@ async function tryField(t: ExecutionContext, api: ApiUnderTest, path: string, at
   if (may !== 'open' && !may[role]) return void t.like(answer.json(), { status: 403, code: 'forbidden' }, what)
   const [field] = path.split('.')
   // What an entitlement has no owner for is not known there at all.
-  const known = by === 'putTenant' || ['spec', 'labels', 'status'].includes(field ?? '')
+  const known = by !== 'putEntitlement' || ['spec', 'labels', 'status'].includes(field ?? '')
   const conflicts = [{ field, owner: row.owner }]
   if (known) t.like(answer.json(), { status: 409, code: 'field-conflict', conflicts }, what)
   else t.is(answer.status, 400, what)
@@ -174,7 +183,7 @@ async function tryField(t: ExecutionContext, api: ApiUnderTest, path: string, at
 interface Attempt {
   readonly role: Role
   readonly token: string
-  readonly by: 'putTenant' | 'putEntitlement'
+  readonly by: 'putTenant' | 'patchTenant' | 'putEntitlement'
 }
 
 test('each role writes its own fields by its own operation, and a conflict names field and owner', async (t) => {
@@ -183,6 +192,6 @@ test('each role writes its own fields by its own operation, and a conflict names
   await api.putJson('acme', wanted('acme'))
   for (const path of Object.keys(fields))
     for (const role of roles)
-      for (const by of ['putTenant', 'putEntitlement'] as const)
+      for (const by of ['putTenant', 'patchTenant', 'putEntitlement'] as const)
         await tryField(t, api, path, { role, token: tokens[role], by })
 })

@@ -82,7 +82,7 @@ export async function startTestApi(
     claim: (tenant) => pools.claim(tenant),
     arrived: (tenant) => pools.arrived(tenant),
     ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
-    money: moneyIn(store.db),
+    money: moneyIn(store.db, { billingSecrets: undefined }),
     insight: undefined,
   }
   const altered = { ...options, ...alter(options) }

@@ -13,7 +13,7 @@ import { startProxy } from '../../proxy/server.ts'
 import type { TenantRoute } from '../../specs/route.ts'
 import { realClock } from '../../src/clock.ts'
 import { openLog } from '../../src/log.ts'
-import { bodies, event, hostOf, messageBytes } from './proxy-load.ts'
+import { active, bodies, event, hostOf, messageBytes } from './proxy-load.ts'
 
 export interface Settings {
   readonly tenants: number
@@ -38,8 +38,14 @@ export interface Server {
 
 const keyOf = (uid: string, incarnation: number) => createHash('sha256').update(`${uid}/${incarnation}`).digest()
 
-async function listening(server: net.Server, port = 0): Promise<number> {
-  server.listen({ port, host: '127.0.0.1', backlog: 4_096 })
+/** Each tenant that is asked has a machine of its own: Linux has the whole of 127.0.0.0/8. */
+function addressOf(index: number): string {
+  const machine = (index % active) + 1
+  return `127.0.${Math.floor(machine / 250)}.${(machine % 250) + 1}`
+}
+
+async function listening(server: net.Server, host = '127.0.0.1'): Promise<number> {
+  server.listen({ port: 0, host, backlog: 4_096 })
   await once(server, 'listening')
   return (server.address() as net.AddressInfo).port
 }
@@ -97,7 +103,10 @@ function proving(socket: net.Socket): void {
 export async function upstream() {
   setInterval(tick, 50)
   const [plain, bridged] = [gateway, proving].map((serve) => net.createServer({ noDelay: true }, serve))
-  return { plainPort: await listening(plain as net.Server), bridgedPort: await listening(bridged as net.Server) }
+  return {
+    plainPort: await listening(plain as net.Server, '0.0.0.0'),
+    bridgedPort: await listening(bridged as net.Server, '0.0.0.0'),
+  }
 }
 
 function ownUsage(): Usage {
@@ -107,12 +116,12 @@ function ownUsage(): Usage {
 
 /** The least that a proxy in Node can be: a table, a pool, two pipes. */
 async function raw({ tenants, plainPort }: Settings): Promise<Server> {
-  const table = new Map(Array.from({ length: tenants }, (_, index) => [hostOf(index), plainPort]))
+  const table = new Map(Array.from({ length: tenants }, (_, index) => [hostOf(index), addressOf(index)]))
   const agent = new http.Agent({ keepAlive: true, maxFreeSockets: 1_024 })
   const server = http.createServer((request, response) => {
-    const port = table.get(request.headers.host ?? '')
+    const host = table.get(request.headers.host ?? '')
     const { method, url: path, headers } = request
-    const onward = http.request({ host: '127.0.0.1', port, method, path, headers, agent }, (answer) => {
+    const onward = http.request({ host, port: plainPort, method, path, headers, agent }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(response)
     })
@@ -121,7 +130,7 @@ async function raw({ tenants, plainPort }: Settings): Promise<Server> {
     request.pipe(onward)
   })
   server.on('upgrade', (request, socket) => {
-    const onward = net.connect(table.get(request.headers.host ?? '') ?? 0, '127.0.0.1')
+    const onward = net.connect(plainPort, table.get(request.headers.host ?? ''))
     const headers = request.rawHeaders.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('')
     onward.write(`GET ${request.url} HTTP/1.1\r\n${headers}\r\n`)
     socket.on('error', () => onward.destroy()).pipe(onward)
@@ -141,15 +150,16 @@ async function chp({ tenants, plainPort }: Settings): Promise<Server> {
   const quiet = () => undefined
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet }
   const proxy = new ConfigurableProxy({ hostRouting: true, log })
-  const target = `http://127.0.0.1:${plainPort}`
-  for (let index = 0; index < tenants; index += 1) await proxy.addRoute(`/${hostOf(index)}`, { target })
+  for (let index = 0; index < tenants; index += 1)
+    await proxy.addRoute(`/${hostOf(index)}`, { target: `http://${addressOf(index)}:${plainPort}` })
   return { port: await listening(proxy.proxyServer), usage: ownUsage }
 }
 
 /** Everything on: limits, log to a file, metrics, pages, proofs. */
 async function ours({ tenants, bridgedPort: port }: Settings): Promise<Server> {
-  const route = { kind: 'forward', machine: 'm', incarnation: 1, address: '127.0.0.1', port } as const
+  const machine = { kind: 'forward', machine: 'm', incarnation: 1, port } as const
   const all = Array.from({ length: tenants }, (_, index): TenantRoute => {
+    const route = { ...machine, address: addressOf(index) }
     return { uid: `uid${index}`, name: `t${index}`, hosts: [hostOf(index)], revision: 1, route }
   })
   let again = () => undefined as unknown
@@ -188,12 +198,15 @@ async function nginx({ tenants, plainPort }: Settings): Promise<Server> {
   const probe = net.createServer()
   const port = await listening(probe)
   probe.close()
-  const map = Array.from({ length: tenants }, (_, index) => `${hostOf(index)} up;`).join('\n')
+  const map = Array.from({ length: tenants }, (_, index) => `${hostOf(index)} up${index % active};`).join('\n')
+  const machine = (_: unknown, index: number) =>
+    `upstream up${index} { server ${addressOf(index)}:${plainPort}; keepalive 64; keepalive_requests 1000000000; }`
+  const machines = Array.from({ length: Math.min(tenants, active) }, machine).join('\n')
   const config = `daemon off; master_process off; error_log ${folder}/error.log; pid ${folder}/pid;
 worker_rlimit_nofile 65536; events { worker_connections 32768; }
 http { access_log off; map_hash_max_size 65536; map_hash_bucket_size 128; client_body_temp_path ${folder}; proxy_temp_path ${folder};
 fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder}; keepalive_requests 1000000000;
-upstream up { server 127.0.0.1:${plainPort}; keepalive 1024; keepalive_requests 1000000000; }
+${machines}
 map $host $where { ${map} }  map $http_upgrade $upgrading { default upgrade; '' ''; }
 server { listen 127.0.0.1:${port} backlog=4096; location / { proxy_pass http://$where; proxy_http_version 1.1;
 proxy_set_header Host $host; proxy_buffering off;

@@ -131,6 +131,7 @@ const { values: options } = parseArgs({
     tenants: { type: 'string', default: '1,10000' },
     peers: { type: 'string', default: 'direct,nginx,raw,chp,ours' },
     only: { type: 'string', default: Object.keys(measures).join() },
+    best: { type: 'boolean', default: false },
     leak: { type: 'boolean', default: false },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -140,7 +141,11 @@ const { values: options } = parseArgs({
 const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 const fixed = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2))
 
-/** Each figure's median, and behind it the median of its ratios to the raw proxy in the same round. */
+/** On a busy machine others only ever make a figure worse: of several rounds the best is nearest to the truth. */
+const best = (key: string, values: readonly number[]) =>
+  values.every(Number.isNaN) ? NaN : Math[key.endsWith(' s') || key.endsWith('/s') ? 'max' : 'min'](...values)
+
+/** Each figure's median, and behind it the median of its ratios to the raw proxy in the same round; or the best of both. */
 function table(title: string, rounds: readonly ReadonlyMap<string, Figures>[]): void {
   print(`\n${title}`)
   const [first = new Map<string, Figures>()] = rounds
@@ -149,11 +154,20 @@ function table(title: string, rounds: readonly ReadonlyMap<string, Figures>[]): 
   for (const name of first.keys()) {
     const cells = keys.map((key) => {
       const of = (peer: string) => rounds.map((round) => round.get(peer)?.[key] ?? NaN)
-      const raw = of('raw')
-      return `${fixed(middle(of(name)))} (${fixed(middle(of(name).map((value, at) => value / (raw[at] ?? NaN))))})`
+      const [own, raw] = [of(name), of('raw')]
+      const ratios = own.map((value, at) => value / (raw[at] ?? NaN))
+      if (options.best) return `${fixed(best(key, own))} (${fixed(best(key, own) / best(key, raw))})`
+      return `${fixed(middle(own))} (${fixed(middle(ratios))})`
     })
     print(name.padEnd(8) + cells.map((cell) => cell.padStart(18)).join(''))
   }
+}
+
+/** So many requests, or so many seconds: a proxy that is cold measures the compiler. */
+async function warm(subject: Subject): Promise<void> {
+  let count = 0
+  for (let second = 0; second < 12 && count < 20_000; second += 1)
+    count += (await cost({ ...subject, ms: 1_000 }, 'crowd', { path: '/', connections: 64 })).times.count
 }
 
 async function withSubjects(tenants: number, use: (subjects: readonly Subject[]) => Promise<void>): Promise<void> {
@@ -173,7 +187,7 @@ async function withSubjects(tenants: number, use: (subjects: readonly Subject[])
     }
   }
   // Connections to every tenant that is asked exist before anything is measured, and the code is compiled.
-  for (const subject of subjects) await cost({ ...subject, ms: 3_000 }, 'crowd', { path: '/', connections: 64 })
+  for (const subject of subjects) await warm(subject)
   await use(subjects)
   for (const part of [...subjects.map(({ proxy }) => proxy), upstream, bench.loader]) part?.end()
 }
@@ -203,9 +217,12 @@ async function leak(): Promise<void> {
     const open = await proxy.ask<Usage>('usage')
     await loader.ask('drop', { half: true })
     await proxy.ask('drain')
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
-    const { left, rss } = await proxy.ask<Usage>('usage')
-    print(`round ${round}: ${open.left} sockets, left ${left}, memory ${fixed(rss / 1_048_576)} MiB`)
+    let after = await proxy.ask<Usage>('usage')
+    for (let wait = 0; after.left !== 0 && wait < 20; wait += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      after = await proxy.ask<Usage>('usage')
+    }
+    print(`round ${round}: ${open.left} sockets, left ${after.left}, memory ${fixed(after.rss / 1_048_576)} MiB`)
     await loader.ask('drop', { half: false })
   }
   for (const part of [proxy, loader, upstream]) part.end()
@@ -216,6 +233,7 @@ process.on('exit', () => {
 })
 if (options.help)
   print(`--seconds 2 --rounds 3 --tenants 1,10000 --peers direct,nginx,raw,chp,ours --profile <folder>
+--best (of the rounds, for a busy machine; else the median)
 --only ${Object.keys(measures).join()}, or --leak alone: 10 rounds of 5,000 WebSockets`) // prettier-ignore
 else if (options.leak) await leak()
 else for (const tenants of options.tenants.split(',')) await compare(Number(tenants))

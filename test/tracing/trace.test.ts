@@ -73,4 +73,5 @@ test.serial('a collector that is away is said once, and nobody waits for it', (t
     await moorage.end('SIGTERM')
     const written = await readFile(join(folder, 'moorage.log'), 'utf8')
     t.is(written.split('traces cannot be sent').length, 2)
-  }))
+  }),
+)

@@ -49,7 +49,7 @@ const storesIn = (db: Db) => ({
   classStore: classesIn(db),
   rollouts: rolloutsIn(db),
   orphans: orphansIn(db),
-  money: moneyIn(db),
+  money: moneyIn(db, { billingSecrets: undefined }),
 })
 
 export async function openDatabase(): Promise<Database> {
