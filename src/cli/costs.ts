@@ -12,7 +12,7 @@ const number = (value: unknown, ...path: readonly string[]) => Number(textAt(val
 const hours = (value: unknown, state: string) => (number(value, 'seconds', state) / 3_600).toFixed(1)
 const money = (value: unknown, ...path: readonly string[]) => (number(value, ...path) / 1e6).toFixed(2)
 
-const columns: readonly Column<unknown>[] = [
+const columns: readonly Column[] = [
   ['TENANT', (item) => textAt(item, 'tenant') || '-'],
   ['RUNNING H', (item) => hours(item, 'started')],
   ['SUSPENDED H', (item) => hours(item, 'suspended')],

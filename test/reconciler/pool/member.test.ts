@@ -44,8 +44,7 @@ function write(outside: Outside, next: Tenant): void {
 }
 
 function claim(outside: Outside): void {
-  const { pool: _pool, ...claimed } = claimedFrom(outside.tenant, tenantWith(), outside.clock.now())
-  write(outside, claimed)
+  write(outside, claimedFrom(outside.tenant, tenantWith(), outside.clock.now()))
 }
 
 const want = (outside: Outside, state: Tenant['spec']['state']) =>
