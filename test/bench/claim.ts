@@ -49,7 +49,7 @@ await withFolder(async (folder) => {
   // A list of the fleet every second while the pools fill, and none that matters while it is measured.
   const quick = await startMoorage(folder, { MOORAGE_SIM_SCALE: '0.02', MOORAGE_RESYNC_CRON: '* * * * * *' })
   try {
-    for (const tier of tiers) await fill(quick, tier, Number(claims))
+    for (const tier of tiers) await fill(quick, tier, Number(claims) + 1)
   } finally {
     // Its machines live on, as Fly's would; an orderly end would take them with it.
     await quick.end('SIGKILL')
@@ -60,6 +60,8 @@ await withFolder(async (folder) => {
       const { status } = await visit(moorage, 'acme')
       return status === 200 ? true : undefined
     })
+    // The first one after a start meets a controller that looks at everybody.
+    for (const tier of tiers) await measure(moorage, `first-${tier}`, tier)
     say(`${'path'.padEnd(10)}${['runs', 'p50 s', 'p90 s', 'p99 s', 'max s'].map(cell).join('')}`)
     for (const tier of tiers) say(row(tier, await measureAll(moorage, tier, Number(claims))))
     say(row('cold', await measureAll(moorage, 'cold', Number(colds))))
