@@ -29,6 +29,9 @@ export interface MachineInput {
     readonly term: number
     /** The tenant's spec as metadata (specs/record.ts). */
     readonly record: string
+    /** Of a pool's machine, and of one that was (specs/names.ts). */
+    readonly form?: 'pool' | 'own' | undefined
+    readonly claim?: string | undefined
   }
   readonly secrets: {
     readonly gatewayToken: string
@@ -57,8 +60,9 @@ export interface FlyMachineConfig {
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
-function llmToken({ gateway, secrets }: MachineInput): Record<string, string> {
-  if (!gateway.managed) return {}
+/** A pool's machine has none: it is nobody's. */
+function llmToken({ gateway, secrets, identity }: MachineInput): Record<string, string> {
+  if (!gateway.managed || identity.form === 'pool') return {}
   if (secrets.llmToken === undefined) throw new TypeError('a managed tenant needs a token for the LLM proxy')
   return { KIWICLAW_PROXY_TOKEN: secrets.llmToken }
 }
@@ -108,6 +112,8 @@ export function wantedMetadata(input: MachineInput): Record<string, string> {
     [metadataKeys.specHash]: specHash(input),
     [metadataKeys.hashVersion]: String(HASH_VERSION),
     [metadataKeys.record]: identity.record,
+    ...(identity.form === undefined ? {} : { [metadataKeys.form]: identity.form }),
+    ...(identity.claim === undefined ? {} : { [metadataKeys.claim]: identity.claim }),
   }
 }
 

@@ -36,6 +36,7 @@ const subjectOfStep: Readonly<Record<StepKind, Subject>> = {
   destroyMachine: 'MachineReady',
   prepareMachine: 'Prepared',
   renewToken: 'MachineReady',
+  personalise: 'Routable',
   requestCertificate: 'CertificateReady',
   deleteCertificate: 'CertificateReady',
   forgetTenant: 'Ready',

@@ -45,6 +45,12 @@ export interface Wish {
   /** When the tenant was last used, as far as is known, and when it falls asleep unless it is used. */
   readonly lastUsedAt: Instant | undefined
   readonly sleepsAt: Instant | undefined
+  /**
+   * Of a claimed tenant: the hashes of a machine as a pool makes it, which serves as well once its gateway has been told
+   * whose it is. `taken`: the wish that it was told.
+   */
+  readonly unclaimed?:
+    { readonly specHash: string; readonly contentHash: string; readonly taken: string | undefined } | undefined
   readonly hosts: readonly string[]
   readonly certificates: readonly WantedCertificate[]
 }

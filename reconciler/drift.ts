@@ -7,8 +7,11 @@ import type { ObservedMachine, ObservedVolume } from './observed.ts'
 import { act, stall } from './verdicts.ts'
 import type { World } from './world.ts'
 
-/** `metadata` is mended in place; `restart` needs an update, which restarts a running machine. */
-export type Drift = 'none' | 'metadata' | 'restart'
+/**
+ * `metadata` is mended in place; `restart` needs an update, which restarts a running machine; `personal` is a machine as a
+ * pool made it, whose running gateway can be told the rest: the update is made in its next sleep.
+ */
+export type Drift = 'none' | 'metadata' | 'personal' | 'restart'
 
 /** A machine that differs again after so many updates to one wish is left alone: somebody works against us. */
 const mostUpdates = 3
@@ -23,6 +26,10 @@ const forgottenMs = 3_600_000
 export function driftOf({ metadata, contentHash }: ObservedMachine, wish: Wish): Drift {
   const sameVersion = metadata[metadataKeys.hashVersion] === wish.metadata[metadataKeys.hashVersion]
   const made = metadata[metadataKeys.specHash]
+  const { unclaimed } = wish
+  if (unclaimed !== undefined && made === unclaimed.specHash && contentHash === unclaimed.contentHash)
+    // A gateway is told once: a later wish waits for the machine's next stop, as everybody's does.
+    return (unclaimed.taken ?? wish.specHash) === wish.specHash ? 'personal' : 'restart'
   // Metadata that somebody took away is no reason to restart a machine whose content is as wanted.
   const otherWish = sameVersion && made !== undefined && made !== wish.specHash
   if (contentHash !== wish.contentHash || otherWish) return 'restart'
@@ -52,9 +59,24 @@ function inUse({ tenant, observed }: PlanInput): boolean {
   return tenant.status.route.kind === 'forward' || observed.guest.kind === 'ready'
 }
 
+/** Made by a pool, and not made anew since. */
+function isMember({ metadata, contentHash }: ObservedMachine, { unclaimed }: Wish): boolean {
+  return unclaimed !== undefined && (metadata[metadataKeys.form] === 'pool' || contentHash === unclaimed.contentHash)
+}
+
+/** Whether the gateway that answers in a claimed machine has not been told whose it is: since its start, or at all. */
+export function isAnonymous({ tenant, wish, observed }: PlanInput, machine: ObservedMachine): boolean {
+  const { guest } = observed
+  if (guest.kind !== 'ready' || !isMember(machine, wish)) return false
+  return tenant.status.personal?.boot !== guest.boot
+}
+
 /** Until when an update of this machine waits for its next stop; undefined when it need not wait. */
-export function deferredUntil(input: PlanInput, { state }: ObservedMachine): Instant | undefined {
+export function deferredUntil(input: PlanInput, machine: ObservedMachine): Instant | undefined {
   const { tenant, now, settings } = input
+  const { state } = machine
+  // Nobody can be using what nobody has been given yet.
+  if (isAnonymous(input, machine)) return undefined
   if (state !== 'started' || tenant.spec.update === 'immediate' || !inUse(input)) return undefined
   const until = (tenant.status.drift?.since ?? now) + settings.deferMs
   return now < until ? until : undefined
@@ -74,12 +96,13 @@ export function update(input: PlanInput, machine: ObservedMachine, volume: Obser
 }
 
 /** What a machine says it was made from: that changes with an update only. */
-const madeFrom: readonly string[] = [metadataKeys.specHash, metadataKeys.hashVersion]
+const madeFrom: readonly string[] = [metadataKeys.specHash, metadataKeys.hashVersion, metadataKeys.form]
 
 /** Writes the metadata that should be there, also while an update of the rest is deferred. */
 export function restamp({ wish }: PlanInput, machine: ObservedMachine): Decision | undefined {
   const { id, version, incarnation, metadata: live, hostOk } = machine
-  const outdated = driftOf(machine, wish) === 'restart'
+  const drift = driftOf(machine, wish)
+  const outdated = drift === 'restart' || drift === 'personal'
   const wanted = Object.entries(wish.metadata).filter(([key]) => !outdated || !madeFrom.includes(key))
   if (!hostOk || wanted.every(([key, value]) => live[key] === value)) return undefined
   const metadata = { ...Object.fromEntries(wanted), [metadataKeys.incarnation]: String(incarnation) }

@@ -165,6 +165,7 @@ function changed(
       return turn(world, step.id, { state: 'destroying' })
     case 'prepareMachine':
     case 'renewToken':
+    case 'personalise':
     case 'forgetTenant':
       return world
     case 'snapshotVolume':
@@ -215,17 +216,19 @@ function historySeen(world: ForecastWorld, tenant: Tenant, wish: Wish): Partial<
   return restorePending(tenant) ? { snapshots: world.snapshots } : {}
 }
 
+const toldOf = ({ effective }: Wish) => effective === 'running' || effective === 'pool-warm'
+
 /** What an observation shows of the world: reads by id where there is a record, lists only where a create is open. */
 export function observationOf(world: ForecastWorld, tenant: Tenant, wish: Wish): Observed {
   if (world.app === 'absent')
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
   const machines = machinesSeen(world, tenant)
-  const asked = wish.effective === 'running' && machines[0]?.state === 'started'
+  const asked = toldOf(wish) && machines[0]?.state === 'started'
   return {
     app: 'present',
     volumes: volumesSeen(world, tenant),
     machines,
-    certificates: world.certificates,
+    certificates: wish.certificates.length === 0 ? {} : world.certificates,
     guest: asked ? world.guest : { kind: 'unknown' },
     ...historySeen(world, tenant, wish),
   }

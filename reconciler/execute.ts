@@ -1,5 +1,7 @@
 // Execute: one step -> one call. The only switch with effects; it decides nothing.
+import { gatewayConfig } from '../boot/config.ts'
 import { PREPARE_AGAIN, prepareCommand } from '../boot/machine.ts'
+import { personaliseCommand } from '../boot/personalise.ts'
 import { renewCommand } from '../boot/renew.ts'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
@@ -8,7 +10,7 @@ import type { Wish } from './decision.ts'
 import type { ObservedMachine, ObservedVolume } from './observed.ts'
 import type { Ports } from './ports.ts'
 import type { Step } from './step.ts'
-import { wantedConfig } from './wish.ts'
+import { gatewayInput, wantedConfig } from './wish.ts'
 import { claims } from './world.ts'
 
 /** What a step brought into the world. */
@@ -87,6 +89,18 @@ async function renew({ cloud, secrets }: Ports, { uid }: Tenant, step: StepOf<'r
   })
 }
 
+async function personalise(ports: Ports, tenant: Tenant, wish: Wish, step: StepOf<'personalise'>): Promise<void> {
+  const resolved = resolvedOf(tenant, wish)
+  const config = gatewayConfig(gatewayInput(ports, tenant, resolved))
+  const llmToken = resolved.managed ? await ports.secrets.llmToken(tenant.uid) : undefined
+  const command = personaliseCommand(ports.settings.bootScript, config, llmToken)
+  const fault = (why: string) => new Fault('commandFailed', why, { call: 'machineExec' })
+  if (command === undefined) throw fault('The configuration is too long to be told to a running gateway.')
+  const { exitCode } = await ports.cloud.exec(step.id, command)
+  // What it said may quote the configuration.
+  if (exitCode !== 0) throw fault(`Telling the gateway whose it is failed with exit code ${exitCode}.`)
+}
+
 /** A request that came after the decision is worth more than the decision. */
 async function stillUnused({ activity, clock }: Ports, { uid }: Tenant, since: Instant | undefined): Promise<void> {
   if (since === undefined || (await activity.sleep(uid, since, clock.now()))) return
@@ -142,6 +156,9 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
       break
     case 'renewToken':
       await renew(ports, tenant, step)
+      break
+    case 'personalise':
+      await personalise(ports, tenant, wish, step)
       break
     case 'requestCertificate':
       await cloud.requestCertificate(step.host)

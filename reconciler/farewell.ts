@@ -7,6 +7,7 @@ import type { Decision, PlanInput } from './decision.ts'
 import type { ObservedVolume } from './observed.ts'
 import { retryOf } from './retries.ts'
 import { act, poll, settle, stall } from './verdicts.ts'
+import { neverClaimed } from './warm.ts'
 import type { World } from './world.ts'
 
 /** A snapshot that never showed up is asked for again after this long. */
@@ -26,7 +27,7 @@ export function snapshotAfter({ tenant, wish, observed }: PlanInput): SnapshotRe
 /** Takes the last snapshot, or waits for it; undefined when it is there, or when there is nothing to take one of. */
 export function lastSnapshot(input: PlanInput, { volume }: World): Decision | undefined {
   const { now, settings } = input
-  if (volume === undefined || volume.state === 'leaving') return undefined
+  if (volume === undefined || volume.state === 'leaving' || neverClaimed(input)) return undefined
   const record = snapshotAfter(input)
   if (record?.id !== undefined) return undefined
   const take = act({ kind: 'snapshotVolume', id: volume.id })
@@ -54,20 +55,26 @@ export function purgeAt({ tenant, now, settings }: PlanInput): Instant {
   return (tenant.status.retainedSince ?? now) + settings.retainMs
 }
 
+/** Why a volume of this name may not be this tenant's alone. */
+function foreignTo({ tenant, observed, settings }: PlanInput, name: string): string[] {
+  const parsed = parseName(settings.naming, name)
+  const claims = observed.claims ?? []
+  const own = parsed?.uid === tenant.uid && parsed.incarnation === tenant.status.volume?.incarnation
+  return [
+    ...(own ? [] : [`its name ${name} is not this tenant's`]),
+    ...(claims.length === 0 ? [] : [`the record of ${claims.join(', ')} names it too`]),
+  ]
+}
+
 /** Everything that has to hold before a volume is destroyed, as the sentences of what does not. */
 function obstacles(input: PlanInput, volume: ObservedVolume): string[] {
-  const { tenant, observed, settings } = input
-  const { snapshot, volume: recorded } = tenant.status
-  const parsed = parseName(settings.naming, volume.name)
+  const { tenant, observed } = input
+  const { snapshot } = tenant.status
   const kept = observed.snapshots?.some(({ id, complete }) => complete && id === snapshot?.id) === true
-  const claims = observed.claims ?? []
   return [
-    ...(parsed?.uid === tenant.uid && parsed.incarnation === recorded?.incarnation
-      ? []
-      : [`its name ${volume.name} is not this tenant's`]),
+    ...foreignTo(input, volume.name),
     ...(volume.attachedMachine === undefined ? [] : [`it is attached to machine ${volume.attachedMachine}`]),
     ...(kept ? [] : ['its last snapshot cannot be found']),
-    ...(claims.length === 0 ? [] : [`the record of ${claims.join(', ')} names it too`]),
   ]
 }
 
@@ -84,10 +91,27 @@ function purge(input: PlanInput, { volume }: World): Decision {
   return act({ kind: 'destroyVolume', id: volume.id })
 }
 
+/** The only volume that is destroyed without retention: no tenant's data was ever on it. */
+function dropUnclaimed(input: PlanInput, { volume }: World): Decision {
+  if (volume === undefined || volume.state === 'leaving') return act({ kind: 'forgetTenant' })
+  const { id, name, attachedMachine } = volume
+  // Fly shows it bound for a while after its machine is gone.
+  if (attachedMachine !== undefined)
+    return poll(input, 'VolumeBusy', `Volume ${id} is still bound to machine ${attachedMachine}.`)
+  const against = foreignTo(input, name)
+  if (against.length === 0) return act({ kind: 'destroyVolume', id })
+  return stall(
+    input,
+    'PurgeBlocked',
+    `Volume ${id} stood ready in a pool and is kept all the same: ${against.join('; ')}.`,
+  )
+}
+
 /** Nothing is left but the volume: it is retained, then purged. A tenant that never had one is forgotten at once. */
 export function retain(input: PlanInput, world: World): Decision {
   const { volume, retainedSince } = input.tenant.status
   if (volume === undefined) return act({ kind: 'forgetTenant' })
+  if (neverClaimed(input)) return dropUnclaimed(input, world)
   // The retention begins with a look that found everything done, so that it is on record before it counts.
   const at = purgeAt(input)
   return retainedSince !== undefined && input.now >= at ? purge(input, world) : settle(input, at)

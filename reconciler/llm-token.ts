@@ -35,6 +35,7 @@ export function llmAfter(
   { tokenIssuedAt }: Created,
   now: Instant,
 ): LlmTokenRecord | undefined {
-  if (step.kind === 'renewToken') return { ...llm, renewed: { boot: step.boot, at: now } }
+  if (step.kind === 'renewToken' || step.kind === 'personalise')
+    return { ...llm, renewed: { boot: step.boot, at: now } }
   return tokenIssuedAt === undefined ? llm : { issuedAt: tokenIssuedAt }
 }

@@ -65,7 +65,8 @@ async function history({ cloud, store }: Ports, tenant: Tenant, wish: Wish) {
 
 async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachine[]): Promise<ObservedGuest> {
   const [machine] = found
-  const worthAsking = wish.effective === 'running' && machine?.state === 'started'
+  const runs = wish.effective === 'running' || wish.effective === 'pool-warm'
+  const worthAsking = runs && machine?.state === 'started'
   return worthAsking ? probe.ask(machine) : { kind: 'unknown' }
 }
 
@@ -73,14 +74,22 @@ async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachi
 export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise<Observed> {
   if (!(await ports.cloud.appExists()))
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
-  const foundMachines = await machines(ports, tenant)
-  const foundVolumes = await volumes(ports, tenant, foundMachines)
+  // What does not need the answer of another read is asked at the same time: somebody may be waiting.
+  const [foundMachines, foundCertificates, foundHistory] = await Promise.all([
+    machines(ports, tenant),
+    certificates(ports, tenant, wish),
+    history(ports, tenant, wish),
+  ])
+  const [foundVolumes, foundGuest] = await Promise.all([
+    volumes(ports, tenant, foundMachines),
+    guest(ports, wish, foundMachines),
+  ])
   return {
     app: 'present',
     volumes: foundVolumes,
     machines: foundMachines,
-    certificates: await certificates(ports, tenant, wish),
-    guest: await guest(ports, wish, foundMachines),
-    ...(await history(ports, tenant, wish)),
+    certificates: foundCertificates,
+    guest: foundGuest,
+    ...foundHistory,
   }
 }

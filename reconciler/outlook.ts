@@ -39,6 +39,7 @@ export const typicalSeconds: Readonly<Record<StepKind, number>> = {
   destroyMachine: 2,
   prepareMachine: 13,
   renewToken: 4,
+  personalise: 1,
   requestCertificate: 2,
   deleteCertificate: 1,
   forgetTenant: 1,
@@ -71,6 +72,7 @@ function restWhy({ wish }: PlanInput): string {
 const destroyWhy = {
   deleted: 'The tenant is deleted.',
   replaced: 'The machine cannot be used any more; another takes its place on the same volume.',
+  retired: 'It stood ready in a pool, nobody has claimed it, and it is not needed any more.',
   stray: 'It is an earlier machine of this tenant that came back.',
 } as const
 
@@ -107,6 +109,8 @@ function why(input: PlanInput, step: Step): string {
       return 'The root filesystem is new, and the browser needs its system packages.'
     case 'renewToken':
       return 'Two thirds of the token’s life are over; the gateway reads the new one as it runs.'
+    case 'personalise':
+      return 'The machine comes from a pool, and its gateway does not know the tenant’s configuration yet.'
     case 'requestCertificate':
       return `There is no certificate for ${step.host} yet.`
     case 'deleteCertificate':

@@ -7,6 +7,7 @@ import { planRunning } from './running.ts'
 import { planSuspended } from './suspended.ts'
 import { planTeardown } from './teardown.ts'
 import { act, poll, stall } from './verdicts.ts'
+import { planWarm } from './warm.ts'
 import { surveyWorld, type World } from './world.ts'
 
 /** A machine that is not the tenant's any more holds no claim: it goes, whatever is wanted. */
@@ -37,7 +38,7 @@ function wanted(input: PlanInput, world: World): Decision {
     case 'running':
       return planRestore(input, world) ?? planRunning(input, world)
     case 'pool-warm':
-      return stall(input, 'PoolNotBuilt', 'Warm pool members are not provisioned by this version.')
+      return planWarm(input, world)
   }
 }
 

@@ -89,7 +89,6 @@ export const verdicts = {
     'undelete',
   ),
   ClassUnknown: says('The spec names a class that does not exist.', 'person', 'Accepted', 'edit'),
-  PoolNotBuilt: says('Machines that stand ready are not provisioned by this version.', 'person', 'Accepted'),
   NoEnd: says('The steps would repeat without an end.', 'person', 'Ready', 'diff', 'retry'),
 } satisfies Record<string, ReasonWords>
 

@@ -24,6 +24,7 @@ export const plain = {
   Pending: says('A certificate is not issued yet.', 'step-in-progress', 'CertificateReady', 'retry'),
   Observed: says('Fly answered, and the last step went through.', 'nothing', 'Observed'),
   Running: says('The machine answers and its road is open.', 'nothing', 'Ready'),
+  Warm: says('It stands ready in a pool for a tenant to come.', 'nothing', 'Ready'),
   Suspended: says('The tenant is suspended.', 'nothing', 'MachineReady'),
   Asleep: says('The tenant sleeps because nobody uses it; the next request wakes it.', 'nothing', 'MachineReady'),
   Provisioning: says('The tenant is being provisioned.', 'step-in-progress', 'Ready', 'retry'),

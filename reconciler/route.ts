@@ -2,6 +2,7 @@
 import type { EffectiveState } from '../specs/effective.ts'
 import type { ForwardRoute, Route } from '../specs/route.ts'
 import type { Decision, PlanInput } from './decision.ts'
+import { isAnonymous } from './drift.ts'
 import type { ObservedMachine } from './observed.ts'
 import type { World } from './world.ts'
 
@@ -16,10 +17,10 @@ function disrupts(decision: Decision): boolean {
   return kind === 'updateMachine' || kind === 'destroyMachine' || kind === 'stopMachine' || kind === 'suspendMachine'
 }
 
-function answers(input: PlanInput, target: ForwardRoute): boolean {
+function answers(input: PlanInput, target: ForwardRoute, anonymous: boolean): boolean {
   const { guest } = input.observed
   const before = input.tenant.status.route
-  if (guest.kind === 'ready') return true
+  if (guest.kind === 'ready') return !anonymous
   // One unanswered probe does not cut the sockets of a tenant in use: the proxy meets a dead machine by itself.
   return guest.kind === 'unreachable' && before.kind === 'forward' && sameTarget(before, target)
 }
@@ -33,7 +34,7 @@ function runningRoute(input: PlanInput, world: World, decision: Decision): Route
   const { machine } = world
   if (machine?.state === 'started' && !disrupts(decision)) {
     const target = targetOf(input, machine)
-    if (answers(input, target)) return target
+    if (answers(input, target, isAnonymous(input, machine))) return target
   }
   if (decision.kind === 'stalled') return { kind: 'closed', reason: 'failed' }
   return { kind: 'closed', reason: wakes(input.tenant.status.route) ? 'waking' : 'provisioning' }

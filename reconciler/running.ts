@@ -3,11 +3,12 @@ import type { ResolvedSpec } from '../specs/class.ts'
 import { findCondition } from '../specs/conditions.ts'
 import { crashAfter, startableAt } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
-import { deferredUntil, driftOf, restamp, update } from './drift.ts'
+import { deferredUntil, driftOf, isAnonymous, restamp, update } from './drift.ts'
 import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
 import { tokenFinding } from './llm-token.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
+import { retryOf } from './retries.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
 import { act, nextLook, poll, settle, stall } from './verdicts.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
@@ -49,8 +50,17 @@ function volumeFinding(input: PlanInput, volume: ObservedVolume, resolved: Resol
   }
 }
 
+/** So often it is tried to tell a running gateway whose it is; then the machine is made anew, which takes longer. */
+const mostTellings = 2
+
+function tellingFails(input: PlanInput, machine: ObservedMachine): boolean {
+  const retry = retryOf(input.tenant.status, 'personalise')
+  if (retry === undefined || !isAnonymous(input, machine)) return false
+  return retry.attempts >= mostTellings || retry.notBefore === undefined
+}
+
 function started(input: PlanInput, machine: ObservedMachine, volume: ObservedVolume): Finding {
-  if (driftOf(machine, input.wish) !== 'restart') return undefined
+  if (driftOf(machine, input.wish) !== 'restart' && !tellingFails(input, machine)) return undefined
   return deferredUntil(input, machine) === undefined ? update(input, machine, volume, true) : undefined
 }
 
@@ -101,6 +111,17 @@ function machineFinding(input: PlanInput, world: World, machine: ObservedMachine
   }
 }
 
+function personal(input: PlanInput, machine: ObservedMachine, boot: string): Finding {
+  const { id } = machine
+  const { specHash } = input.wish
+  if (!isAnonymous(input, machine)) return undefined
+  return act({ kind: 'personalise', id, boot, specHash })
+}
+
+function prepare({ tenant }: PlanInput, { id }: ObservedMachine, boot: string): Finding {
+  return boot === tenant.status.preparedBoot ? undefined : act({ kind: 'prepareMachine', id, boot })
+}
+
 function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
   const { guest } = input.observed
   const since = inStateSince(input, machine)
@@ -119,9 +140,7 @@ function guestFinding(input: PlanInput, machine: ObservedMachine): Finding {
         since,
       )
     case 'ready':
-      return guest.boot === input.tenant.status.preparedBoot
-        ? undefined
-        : act({ kind: 'prepareMachine', id: machine.id, boot: guest.boot })
+      return personal(input, machine, guest.boot) ?? prepare(input, machine, guest.boot)
   }
 }
 

@@ -7,6 +7,7 @@ import { deferredUntil, driftOf } from './drift.ts'
 import { purgeAt } from './farewell.ts'
 import { retryOf } from './retries.ts'
 import { stepWords, type StepKind } from './step.ts'
+import { isWarm } from './warm.ts'
 import type { World } from './world.ts'
 
 function say(type: ConditionType, yes: boolean, reason: string, message: string): Statement {
@@ -78,11 +79,19 @@ function isGentle(decision: Decision, { observed, tenant }: PlanInput): boolean 
   return decision.kind === 'wait' && retryOf(tenant.status, 'renewToken')?.notBefore === decision.until
 }
 
+function warmStatement(input: PlanInput, decision: Decision): Statement {
+  if (isWarm(input, decision)) return say('Ready', true, 'Warm', 'It stands ready for a tenant to come.')
+  if (decision.kind === 'wait' || decision.kind === 'stalled')
+    return say('Ready', false, decision.reason, decision.message)
+  return say('Ready', false, 'Provisioning', 'It is being made ready for a tenant to come.')
+}
+
 function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {
   const { wish, tenant } = input
   if (wish.effective === 'deleted') return deletedStatement(input, decision)
   if (wish.effective === 'idle-suspended')
     return say('Ready', false, 'Asleep', `${tenant.name} sleeps because nobody uses it; the next request wakes it.`)
+  if (wish.effective === 'pool-warm') return warmStatement(input, decision)
   if (wish.effective !== 'running') {
     const owner = wish.effective === 'billing-suspended' ? 'billing' : 'the admin'
     return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)

@@ -29,6 +29,7 @@ import { forgotten, remembered, retryOf } from './retries.ts'
 import { withVolume } from './restore.ts'
 import type { Step } from './step.ts'
 import { inStateSince } from './stuck.ts'
+import { personalAfter, unclaimedAfter, warmAfter } from './warm.ts'
 import { surveyWorld, type World } from './world.ts'
 
 function machineRecord({ id, state, region, incarnation }: ObservedMachine, since: Instant): MachineRecord {
@@ -149,6 +150,9 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     volume: tenant.status.volume,
     restoredAt: tenant.status.restoredAt,
     retired: tenant.status.retired,
+    personal: personalAfter(input, world),
+    warm: warmAfter(input, decision),
+    unclaimedVolume: unclaimedAfter(input, decision),
   }
   return withVolume(seen, volumeAfter(input, world), tenant.restore)
 }
@@ -158,6 +162,7 @@ export function statusDone(tenant: Tenant, step: Step, created: Created, now: In
   const { status } = tenant
   const llm = llmAfter(status, step, created, now)
   const done = { ...status, llm, ...forgotten(status, (retry) => retry.step === step.kind) }
+  if (step.kind === 'personalise') return { ...done, personal: { boot: step.boot, specHash: step.specHash } }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)
     return { ...done, drift: { ...done.drift, updates: done.drift.updates + 1, updatedAt: now } }

@@ -2,8 +2,8 @@
 
 import type { Instant } from '../specs/clock.ts'
 
-/** Why a machine goes: the tenant is deleted, another takes its place, or it is an earlier one that came back. */
-export type DestroyReason = 'deleted' | 'replaced' | 'stray'
+/** Why a machine goes: the tenant is deleted, another takes its place, it is an earlier one that came back, or nobody has claimed it. */
+export type DestroyReason = 'deleted' | 'replaced' | 'stray' | 'retired'
 
 export type Step =
   | { readonly kind: 'createApp' }
@@ -51,6 +51,8 @@ export type Step =
   | { readonly kind: 'prepareMachine'; readonly id: string; readonly boot: string }
   /** A new token for the LLM proxy, while the machine runs. */
   | { readonly kind: 'renewToken'; readonly id: string; readonly boot: string }
+  /** Tells the running gateway of a claimed machine whose it is; `specHash`: the wish that it is told. */
+  | { readonly kind: 'personalise'; readonly id: string; readonly boot: string; readonly specHash: string }
   | { readonly kind: 'requestCertificate'; readonly host: string }
   | { readonly kind: 'deleteCertificate'; readonly host: string }
   /** The tenant's document becomes a tombstone: ids for ever, nothing about the person. */
@@ -82,6 +84,7 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   destroyMachine: 'destroying the machine',
   prepareMachine: 'installing the browser packages',
   renewToken: 'renewing the token for the LLM proxy',
+  personalise: 'telling the gateway whose it is',
   requestCertificate: 'requesting the certificate',
   deleteCertificate: 'deleting the certificate',
   forgetTenant: 'purging the tenant',

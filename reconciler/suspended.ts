@@ -23,9 +23,14 @@ function suspendRefused({ tenant }: PlanInput): boolean {
   return retry.notBefore === undefined || retry.attempts >= mostRefusals
 }
 
-function rest(input: PlanInput, { id }: ObservedMachine): Decision {
+/** Else it is stopped. */
+export function canSuspend(input: PlanInput): boolean {
   const memoryMb = input.wish.resolved?.guest.memoryMb ?? Infinity
-  const suspend = memoryMb <= suspendableMb && !suspendRefused(input)
+  return memoryMb <= suspendableMb && !suspendRefused(input)
+}
+
+function rest(input: PlanInput, { id }: ObservedMachine): Decision {
+  const suspend = canSuspend(input)
   const unusedSince = input.wish.effective === 'idle-suspended' ? (input.wish.lastUsedAt ?? 0) : undefined
   return fallingAsleep(input) ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
 }
@@ -33,7 +38,8 @@ function rest(input: PlanInput, { id }: ObservedMachine): Decision {
 /** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */
 function whileResting(input: PlanInput, { volume }: World, machine: ObservedMachine): Decision | undefined {
   if (input.wish.resolved === undefined || !machine.hostOk) return undefined
-  if (driftOf(machine, input.wish) !== 'restart') return restamp(input, machine)
+  const drift = driftOf(machine, input.wish)
+  if (drift === 'none' || drift === 'metadata') return restamp(input, machine)
   if (volume?.state !== 'ready') return undefined
   // What an update without a launch makes of a memory snapshot is not documented; a stop discards it for certain.
   if (machine.state === 'suspended') return act({ kind: 'stopMachine', id: machine.id })

@@ -6,10 +6,12 @@ import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
 import { busy } from './stuck.ts'
 import { act } from './verdicts.ts'
+import { saysUnclaimed } from './warm.ts'
 import type { World } from './world.ts'
 
 function machineDown(input: PlanInput, world: World, machine: ObservedMachine): Decision {
   const { id, region, state } = machine
+  if (saysUnclaimed(input, machine)) return act({ kind: 'destroyMachine', id, region, why: 'retired' })
   if (state !== 'created' && isTransient(state)) return busy(input, { ...machine, state })
   // Files that are still in memory reach the disk at a stop; the snapshot comes after it.
   if (state === 'started') return act({ kind: 'stopMachine', id })

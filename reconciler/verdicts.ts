@@ -11,10 +11,20 @@ export function act(step: Step): Decision {
   return { kind: 'act', step }
 }
 
+/** Somebody waits for a machine that was ready when it was claimed: for a while it is looked at five times as often. */
+const eagerMs = 60_000
+
+function leastMs({ tenant, now, settings }: PlanInput): number {
+  const { claim } = tenant
+  const eager = claim !== undefined && now - claim.at < eagerMs * settings.scale
+  return eager ? settings.pollMs / 5 : settings.pollMs
+}
+
 /** When to look again at what passes by itself: after a quarter of the wait so far. */
-export function nextLook({ now, settings }: PlanInput, since: Instant): Instant {
+export function nextLook(input: PlanInput, since: Instant): Instant {
+  const { now, settings } = input
   const slowest = now - since < veryLongMs ? slowestPollMs : settings.resyncMs
-  return now + Math.min(slowest, Math.max(settings.pollMs, (now - since) / 4))
+  return now + Math.min(slowest, Math.max(leastMs(input), (now - since) / 4))
 }
 
 /** Look again soon; what has been waited for since long is looked at less often. */

@@ -82,7 +82,12 @@ function becauseOf({ entitlement, spec }: Tenant, effective: EffectiveState): st
 function desiredOf(tenant: Tenant): Desired {
   const { spec, entitlement, status } = tenant
   const idle = status.effective === 'idle-suspended' ? 'asleep' : 'awake'
-  const effective = effectiveState({ admin: spec.state, billing: entitlement.state, idle })
+  const effective = effectiveState({
+    admin: spec.state,
+    billing: entitlement.state,
+    idle,
+    warm: tenant.pool !== undefined,
+  })
   return {
     effective,
     because: becauseOf(tenant, effective),

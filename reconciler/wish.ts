@@ -16,6 +16,16 @@ interface Occasion {
   readonly incarnation: number
 }
 
+/** The address of whoever has none: no such name exists (RFC 2606). All members of a pool are made alike. */
+const nobody = 'unclaimed.invalid'
+
+/** A member has no hosts and no work of its own; everything else is its class's. */
+function memberInput({ settings }: Pick<Ports, 'settings'>, { managed }: ResolvedSpec) {
+  const publicOrigin = `${settings.publicScheme}://${nobody}`
+  const { llmBaseUrl } = settings
+  return { hosts: [nobody], publicOrigin, managed, llmBaseUrl, maySleep: true, overlay: undefined }
+}
+
 function publicOrigin({ publicScheme, publicPort }: Ports['settings'], host: string): string {
   return `${publicScheme}://${host}${publicPort === undefined ? '' : `:${publicPort}`}`
 }
@@ -23,9 +33,10 @@ function publicOrigin({ publicScheme, publicPort }: Ports['settings'], host: str
 /** What the gateway's configuration follows from. */
 export function gatewayInput(
   ports: Pick<Ports, 'settings'>,
-  tenant: Pick<Tenant, 'name' | 'spec'>,
+  tenant: Pick<Tenant, 'name' | 'spec' | 'pool'>,
   resolved: ResolvedSpec,
-) {
+): MachineInput['gateway'] {
+  if (tenant.pool !== undefined) return memberInput(ports, resolved)
   const { settings } = ports
   const hosts = tenantHosts(tenant.name, tenant.spec.domains, settings)
   return {
@@ -35,7 +46,13 @@ export function gatewayInput(
     llmBaseUrl: settings.llmBaseUrl,
     maySleep: resolved.idle.afterMinutes > 0,
     overlay: resolved.overlay,
-  } satisfies MachineInput['gateway']
+  }
+}
+
+/** What the metadata says of a machine that a pool made. */
+function origin({ pool, claim }: Tenant): Pick<MachineInput['identity'], 'form' | 'claim'> {
+  if (pool !== undefined) return { form: 'pool' }
+  return claim === undefined ? {} : { form: 'own', claim: `${new Date(claim.at).toISOString()} ${claim.pool}` }
 }
 
 function machineInput(
@@ -58,6 +75,7 @@ function machineInput(
       tenant: tenant.name,
       term: ports.term() ?? 0,
       record: recordText(tenant.labels, tenant.spec),
+      ...origin(tenant),
     },
     secrets: {
       gatewayToken: secrets.gatewayToken(tenant.uid),
@@ -79,22 +97,44 @@ function machineWish(ports: Ports, tenant: Tenant, resolved: ResolvedSpec | unde
   return { specHash: specHash(input), contentHash: contentHash(machineConfig(input)), metadata: wantedMetadata(input) }
 }
 
+/** Of a claimed tenant: what a pool would make for it. */
+function unclaimedWish(ports: Ports, tenant: Tenant, resolved: ResolvedSpec | undefined): Wish['unclaimed'] {
+  const { claim, status } = tenant
+  if (claim === undefined || resolved === undefined) return undefined
+  const member = { ...tenant, pool: { name: claim.pool, tier: claim.tier } }
+  const { specHash, contentHash } = machineWish(ports, member, resolved)
+  return { specHash, contentHash, taken: status.personal?.specHash }
+}
+
+function hostsOf({ settings }: Ports, { name, spec, pool }: Tenant): Pick<Wish, 'hosts' | 'certificates'> {
+  if (pool !== undefined) return { hosts: [], certificates: [] }
+  return {
+    hosts: tenantHosts(name, spec.domains, settings),
+    certificates: tenantCertificates(name, spec.domains, settings),
+  }
+}
+
 /** What is wanted of the tenant now. */
 export function wishOf(ports: Ports, tenant: Tenant, lastUsedAt: Instant | undefined): Wish {
-  const { settings, clock } = ports
+  const { clock } = ports
   const defaults = ports.classOf(tenant)
   const resolved = defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults)
   const now = clock.now()
   const sleeps = resolved === undefined ? undefined : sleepsAt(tenant, resolved.idle, lastUsedAt, now)
   const idle = sleeps !== undefined && now >= sleeps ? 'asleep' : 'awake'
   return {
-    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle }),
+    effective: effectiveState({
+      admin: tenant.spec.state,
+      billing: tenant.entitlement.state,
+      idle,
+      warm: tenant.pool !== undefined,
+    }),
     lastUsedAt,
     sleepsAt: sleeps,
     resolved,
     ...machineWish(ports, tenant, resolved),
-    hosts: tenantHosts(tenant.name, tenant.spec.domains, settings),
-    certificates: tenantCertificates(tenant.name, tenant.spec.domains, settings),
+    unclaimed: unclaimedWish(ports, tenant, resolved),
+    ...hostsOf(ports, tenant),
   }
 }
 

@@ -17,6 +17,8 @@ export interface Votes {
   readonly admin: TenantSpec['state']
   readonly billing: Entitlement['state']
   readonly idle: 'awake' | 'asleep'
+  /** It stands ready in a pool, and nobody owns it. */
+  readonly warm?: boolean
 }
 
 /**
@@ -25,6 +27,7 @@ export interface Votes {
  */
 export function effectiveState(votes: Votes): EffectiveState {
   if (votes.admin === 'deleted') return 'deleted'
+  if (votes.warm === true) return 'pool-warm'
   if (votes.billing !== 'active') return 'billing-suspended'
   if (votes.admin === 'suspended') return 'admin-suspended'
   if (votes.idle === 'asleep') return 'idle-suspended'

@@ -46,8 +46,13 @@ interface GuestSize {
 /** Memory bounds per CPU in MB, as Fly documents them (machine sizing guide). */
 const memoryPerCpu = { shared: { min: 256, max: 2048 }, performance: { min: 2048, max: 8192 } } as const
 
+/** Measured with OpenClaw 2026.9.6: 1.6 GB at its peak without a browser, killed in its first chat turn with 1 GB. */
+const leastMemoryMb = 2048
+
 function memoryProblem(guest: GuestSize): string | undefined {
   const { min, max } = memoryPerCpu[guest.cpuKind]
+  if (guest.memoryMb < leastMemoryMb)
+    return `must be at least ${leastMemoryMb}: OpenClaw needs 1.6 GB at its peak, and with less it is killed in its first chat turn`
   if (guest.memoryMb % 256 !== 0) return 'must be a multiple of 256'
   if (guest.memoryMb < min * guest.cpus || guest.memoryMb > max * guest.cpus)
     return `must be between ${min * guest.cpus} and ${max * guest.cpus} for ${guest.cpus} ${guest.cpuKind} CPU(s)`

@@ -36,6 +36,11 @@ export function parseName(
   return uid === undefined ? undefined : { uid, incarnation: Number(incarnation) }
 }
 
+/** The name of a pool member: no DNS label, so no tenant can be given it and no address leads to it. */
+export function memberName(uid: string): string {
+  return `_pool-${uid}`
+}
+
 /** The machine metadata keys that say whose a machine is. */
 export const metadataKeys = {
   environment: 'moorage_env',
@@ -49,6 +54,10 @@ export const metadataKeys = {
   record: 'moorage_record',
   /** Since when a machine without a tenant is kept aside. */
   quarantine: 'moorage_quarantine',
+  /** `pool`: made for a pool and not made anew since; `own`: made anew for the tenant that claimed it. */
+  form: 'moorage_form',
+  /** When and from which pool a tenant claimed it. */
+  claim: 'moorage_claim',
 } as const
 
 export interface CertificatePolicy {

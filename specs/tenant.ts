@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Instant } from './clock.ts'
 import type { Condition } from './conditions.ts'
 import * as field from './fields.ts'
+import type { PoolTier } from './pool.ts'
 import type { Route } from './route.ts'
 
 export const tenantSpec = z.strictObject({
@@ -134,6 +135,28 @@ export interface LlmTokenRecord {
   readonly renewed?: { readonly boot: string; readonly at: Instant } | undefined
 }
 
+/** The pool that a member stands ready in. It has no owner and no name that a person could give. */
+export interface PoolRef {
+  readonly name: string
+  readonly tier: PoolTier
+  /** When it was given up without having been claimed. */
+  readonly retiredAt?: Instant | undefined
+}
+
+/** A tenant that began as a member of a pool: when it was taken, from where, and with which image. */
+export interface ClaimRecord {
+  readonly at: Instant
+  readonly pool: string
+  readonly tier: PoolTier
+  readonly image: string
+}
+
+/** The gateway that was told whose it is while it ran: which boot, and what of. */
+export interface PersonalRecord {
+  readonly boot: string
+  readonly specHash: string
+}
+
 export interface TenantStatus {
   readonly observedGeneration: number
   readonly effective: string
@@ -173,6 +196,12 @@ export interface TenantStatus {
   readonly retainedSince?: Instant | undefined
   /** Set before the volume is destroyed: from then on the deletion cannot be taken back. */
   readonly purgingSince?: Instant | undefined
+  /** Of a pool member: since when it can be claimed, and what it runs. */
+  readonly warm?: { readonly since: Instant; readonly image: string } | undefined
+  /** Of a claimed tenant whose machine is still made as the pool made it. */
+  readonly personal?: PersonalRecord | undefined
+  /** The volume of a pool member whose machine said to the last that nobody had claimed it. */
+  readonly unclaimedVolume?: string | undefined
 }
 
 export interface WishTrace {
@@ -195,6 +224,9 @@ export interface Tenant {
   /** What billing asked for in a mass change, until an admin approves it. */
   readonly parked?: ParkedEntitlement | undefined
   readonly restore?: RestoreRequest | undefined
+  /** Set while it is a member of a pool; a claim takes it away, and nothing gives it back. */
+  readonly pool?: PoolRef | undefined
+  readonly claim?: ClaimRecord | undefined
   /** Of the request that last changed what is wanted, where traces are kept. */
   readonly trace?: WishTrace | undefined
   readonly status: TenantStatus

@@ -70,6 +70,9 @@ export interface Config {
   /** 1 is Fly's own pace; 0.1 is ten times as fast; only a simulator has another than 1. */
   readonly scale: number
   readonly simSeed: number
+  /** What the simulator's machines run. */
+  readonly guest: 'stand-in' | 'openclaw'
+  readonly guestCache: string | undefined
 }
 
 /** The settings that are wrong, one sentence each. */
@@ -169,5 +172,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
     scale: env.MOORAGE_SIM_SCALE ?? (simulated ? 0.1 : 1),
     simSeed: env.MOORAGE_SIM_SEED,
+    guest: env.MOORAGE_GUEST,
+    guestCache: env.MOORAGE_GUEST_CACHE,
   }
 }

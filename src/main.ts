@@ -2,48 +2,40 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { Fault } from '../specs/faults.ts'
-import type { Cloud, Journal, JournalEntry } from '../reconciler/ports.ts'
-import { hasDigest } from '../specs/fields.ts'
+import type { Journal, JournalEntry } from '../reconciler/ports.ts'
 import { adoption } from './adoption.ts'
 import { announce, stepPrinter } from './announce.ts'
 import { startApi } from './api/server.ts'
 import { openCallers } from './callers.ts'
-import { newTenant } from './api/new-tenant.ts'
-import { openBook, seedClasses } from './class-book.ts'
-import { readClasses, readExamples } from './classes.ts'
 import { realClock } from './clock.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
-import { eventOf } from './events/event.ts'
+import { eventOf, type TenantEvent } from './events/event.ts'
 import { notedTenants } from './events/noted.ts'
 import { Recorder } from './events/recorder.ts'
-import { flyClient, type FlyClient, type FlyClientOptions } from './fly/client.ts'
-import { flyCloud } from './fly/cloud.ts'
 import { liveConfigIn } from './fly/live-config.ts'
+import { applyExamples, openClasses } from './first-start.ts'
 import { openFolder, secretFile } from './folder.ts'
+import { pairingsOf } from './gateway/pairings.ts'
 import { insightFrom } from './insight.ts'
 import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { moneyIn, startTelling } from './money.ts'
+import { openClient, openCloud, openFly, readTimeoutMs } from './open-fly.ts'
+import { openPools } from './pools.ts'
 import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
 import { Stack } from './stack.ts'
-import { startSimProcess } from './sim-process.ts'
 import { activityIn } from './store/activity.ts'
 import { fleetIn } from './store/fleet.ts'
 import { eventsIn } from './store/events.ts'
-import { classesIn } from './store/classes.ts'
 import { orphansIn } from './store/orphans.ts'
-import { openStore, type OpenStore } from './store/open.ts'
+import { openStore } from './store/open.ts'
 import { replaysIn } from './store/replays.ts'
 import { revokedIn } from './store/revoked.ts'
-import { rolloutsIn } from './store/rollouts.ts'
-import { tenantsIn, type Tenants } from './store/tenants.ts'
+import { tenantsIn } from './store/tenants.ts'
 import { usageSource } from './usage/source.ts'
 import { tracedTenants } from './tracing/tenants.ts'
-
-const flyUrl = 'https://api.machines.dev'
-const readTimeoutMs = 10_000
 
 const print = (text: string) => void process.stdout.write(text)
 
@@ -72,61 +64,6 @@ function journalTo(
     },
     defect: (uid, error) => log.error({ uid, err: error }, 'a defect in the reconciler'),
   }
-}
-
-/** The base URL and token of Fly: the real one, or the simulator that is started here. */
-async function openFly(config: Config, stack: Stack, log: Logger) {
-  const { token, baseUrl } = config.fly
-  if (token !== undefined) return { url: baseUrl ?? flyUrl, token, simulated: false }
-  const sim = await startSimProcess({
-    port: config.flyPort,
-    data: config.data,
-    scale: config.scale,
-    seed: config.simSeed,
-    notice: (sentence) => log.warn(sentence),
-  })
-  stack.add('simulated Fly', () => sim.close())
-  return { url: sim.url, token: 'simulated', simulated: true }
-}
-
-type FlyAccess = Pick<FlyClientOptions, 'token' | 'log' | 'spans'> & { readonly url: string }
-
-function openClient({ scale }: Config, { url, ...access }: FlyAccess): FlyClient {
-  const limits = scale === 0 ? ('off' as const) : { rate: 1 / scale }
-  return flyClient({ ...access, baseUrl: url, clock: realClock, timeoutMs: readTimeoutMs, limits })
-}
-
-function openCloud({ fly, prefix, environment, retainDays }: Config, client: FlyClient): Cloud {
-  const { app, org } = fly
-  return flyCloud({ client, app, org, naming: { prefix, environment }, retainDays, clock: realClock })
-}
-
-/** A first start on the simulator begins with the examples; on the real Fly nothing is made that was not asked for. */
-async function applyExamples(tenants: Tenants, config: Config, cloud: Cloud): Promise<void> {
-  if ((await tenants.uids()).length > 0) return
-  const machines = (await cloud.appExists()) ? (await cloud.fleet()).machines.length : 0
-  if (machines > 0) {
-    print(
-      `  The database has no tenants, but Fly has ${machines} machines of ours: "npm run moor adopt" takes them back.\n`,
-    )
-    return
-  }
-  const policy = { domain: config.domain, certificates: config.certificates }
-  for (const document of readExamples()) await tenants.add(newTenant(document, { clock: realClock, policy }))
-}
-
-/** The classes as every process sees them; those that are shipped are there from the first start on. */
-async function openClasses({ db }: OpenStore, stack: Stack, log: Logger) {
-  const stores = { classes: classesIn(db), rollouts: rolloutsIn(db) }
-  await seedClasses(stores.classes, readClasses().values(), realClock)
-  const opened = await openBook(stores, (error) => log.error({ err: error }, 'the classes could not be read again'))
-  stack.add('classes', () => opened.close())
-  for (const name of opened.book.names()) {
-    const image = opened.book.get(name)?.stable ?? ''
-    if (!hasDigest(image))
-      log.warn({ class: name, image }, 'a class names its image by a tag, which can move: roll out one with a digest')
-  }
-  return { ...stores, book: opened.book }
 }
 
 function started(running: RunningReconciler | undefined): RunningReconciler {
@@ -168,6 +105,8 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   const classes = await openClasses(store, stack, log)
   operations.withClasses(classes.book)
   const policy = { domain: config.domain, certificates: config.certificates }
+  const note = (event: TenantEvent) => recorder.note(event)
+  const pools = openPools({ db: store.db, classes: classes.book, clock: realClock, scale: config.scale, note, log })
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
@@ -227,6 +166,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
+        ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
         events,
         money,
         insight: roles.has('reconciler')
@@ -237,6 +177,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
           : undefined,
         orphans: orphansIn(store.db),
         ...{ replays: replaysIn(store.db), rates: config.rates },
+        pairings: pairingsOf({ keys, clock: realClock, timeoutMs: readTimeoutMs }),
         ready: () => operations.ready(),
         watch: operations.watch,
         revoked: revokedIn(store.db),
@@ -259,7 +200,7 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
     },
     print,
   )
-  if (fly.simulated) await applyExamples(noted, config, cloud)
+  if (fly.simulated) await applyExamples(noted, { config, cloud, print })
   if (roles.has('reconciler')) await startController()
 }
 

@@ -63,6 +63,8 @@ class Follower {
   }
 
   changed(tenant: Tenant): void {
+    // No address leads to a pool's member.
+    if (tenant.pool !== undefined) return
     // Changes come in their order, so one after the end of a tenant, or while it is missing, is its beginning.
     if (!this.#known.has(tenant.uid) || this.#missing.delete(tenant.uid)) this.#sink.revive(tenant.uid)
     for (const touched of this.#touched) touched.add(tenant.uid)

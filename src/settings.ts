@@ -133,6 +133,14 @@ const main = {
     shown: '0.1; 1 on the real Fly',
   }),
   MOORAGE_SIM_SEED: z.coerce.number().int().default(1).describe('the simulator’s seed'),
+  MOORAGE_GUEST: z
+    .enum(['stand-in', 'openclaw'])
+    .default('stand-in')
+    .describe('what the simulator’s machines run; `openclaw` is the real one, after `npm run guest:install`'),
+  MOORAGE_GUEST_CACHE: notes(z.string().min(1).optional(), {
+    description: 'the folder that `npm run guest:install` fills',
+    shown: '`<data>/guest`',
+  }),
 }
 
 const identity = {

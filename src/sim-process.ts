@@ -9,6 +9,11 @@ export interface SimProcessOptions {
   readonly data: string
   readonly scale: number
   readonly seed: number
+  readonly guest: 'stand-in' | 'openclaw'
+  /** The folder that `npm run guest:install` filled. */
+  readonly guestCache: string | undefined
+  /** The one place outside that machines with the real OpenClaw reach. */
+  readonly llmBaseUrl: string
   /** Hears a sentence whenever the simulator died and was started again. */
   readonly notice: (sentence: string) => void
 }
@@ -28,7 +33,7 @@ interface Running {
   readonly url: string
 }
 
-function launch({ port, data, scale, seed }: SimProcessOptions): ChildProcess {
+function launch({ port, data, scale, seed, guest, guestCache, llmBaseUrl }: SimProcessOptions): ChildProcess {
   return spawn(process.execPath, [script], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
@@ -37,6 +42,9 @@ function launch({ port, data, scale, seed }: SimProcessOptions): ChildProcess {
       MOORAGE_DATA: data,
       MOORAGE_SIM_SCALE: String(scale),
       MOORAGE_SIM_SEED: String(seed),
+      MOORAGE_GUEST: guest,
+      MOORAGE_GUEST_CACHE: guestCache,
+      MOORAGE_LLM_BASE_URL: llmBaseUrl,
     },
   })
 }

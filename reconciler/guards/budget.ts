@@ -18,6 +18,8 @@ export const budgetSettings = {
   replacement: { most: 1, windowMs: dayMs },
   /** What a person has asked for: deletions and purges. */
   asked: { most: 10, windowMs: minuteMs },
+  /** Machines and volumes of pool members that nobody has claimed. */
+  retired: { most: 40, windowMs: 10 * minuteMs },
 } as const
 
 /** Older entries of the ledger count for nothing. */
@@ -25,15 +27,15 @@ export const ledgerMs = dayMs
 
 const ownKinds: ReadonlySet<DestructiveKind> = new Set(['replace', 'stray', 'orphan'])
 
-const destroyKinds = { deleted: 'delete', replaced: 'replace', stray: 'stray' } as const
+const destroyKinds = { deleted: 'delete', replaced: 'replace', stray: 'stray', retired: 'retire' } as const
 
 /** The entry that a step makes in the ledger; undefined for one that destroys nothing. */
-export function entryOf({ uid, spec }: Tenant, step: Step, at: Instant): LedgerEntry | undefined {
+export function entryOf({ uid, spec, pool }: Tenant, step: Step, at: Instant): LedgerEntry | undefined {
   switch (step.kind) {
     case 'destroyMachine':
       return { at, kind: destroyKinds[step.why], uid, region: step.region, target: step.id }
     case 'destroyVolume':
-      return { at, kind: 'purge', uid, region: spec.region, target: step.id }
+      return { at, kind: pool === undefined ? 'purge' : 'retire', uid, region: spec.region, target: step.id }
     default:
       return undefined
   }
@@ -42,7 +44,7 @@ export function entryOf({ uid, spec }: Tenant, step: Step, at: Instant): LedgerE
 type Ledger = Pick<FleetView, 'ledger' | 'tenants'>
 
 interface Window {
-  readonly name: 'fleet' | 'region' | 'replacement' | 'asked'
+  readonly name: 'fleet' | 'region' | 'replacement' | 'asked' | 'retired'
   readonly most: number
   readonly windowMs: number
   readonly message: string
@@ -89,7 +91,15 @@ const askedWindow: Window = {
   counts: ({ kind }) => kind === 'delete' || kind === 'purge',
 }
 
+const retiredWindow: Window = {
+  ...budgetSettings.retired,
+  name: 'retired',
+  message: `${budgetSettings.retired.most} machines and volumes of pool members are destroyed in ten minutes at most.`,
+  counts: ({ kind }) => kind === 'retire',
+}
+
 function windowsFor({ kind, uid, region }: LedgerEntry, tenants: number): readonly Window[] {
+  if (kind === 'retire') return [retiredWindow]
   if (!ownKinds.has(kind)) return [askedWindow]
   return [fleetWindow(tenants), regionWindow(region), ...(kind === 'replace' ? [replacementWindow(uid)] : [])]
 }

@@ -6,7 +6,7 @@ import type { FaultKind } from '../../specs/faults.ts'
 export type FleetMode = 'normal' | 'observe-only'
 
 /** What a destructive step counts as. */
-export type DestructiveKind = 'replace' | 'delete' | 'stray' | 'purge' | 'orphan'
+export type DestructiveKind = 'replace' | 'delete' | 'stray' | 'purge' | 'orphan' | 'retire'
 
 export interface LedgerEntry {
   readonly at: Instant

@@ -17,8 +17,13 @@ export function shareOf(uid: string, rollout: string): number {
 }
 
 /** The number of the wave that a tenant belongs to. */
-export function waveOf({ uid, labels, status }: Tenant, { id, canaries }: Pick<Rollout, 'id' | 'canaries'>): number {
-  if (status.effective === 'pool-warm') return 0
+export function waveOf(
+  { uid, labels, status, pool, claim }: Tenant,
+  { id, canaries, to }: Pick<Rollout, 'id' | 'canaries'> & Partial<Pick<Rollout, 'to'>>,
+): number {
+  // Pools come first, and a tenant that claims one of their new machines keeps what it runs.
+  if (pool !== undefined || status.effective === 'pool-warm') return 0
+  if (claim !== undefined && claim.image === to) return 0
   if (labels[internalLabel] === 'true') return 1
   const share = shareOf(uid, id)
   return canaries.find((canary) => canary.uid === uid)?.wave ?? waves.findIndex((wave) => share < wave.share)

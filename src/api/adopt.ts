@@ -16,7 +16,7 @@ const request = z.strictObject({ dryRun: z.boolean().default(false), asleep: z.b
 const adopted = z.strictObject({
   ...{ name: z.string(), uid: z.string(), machine: z.string(), volume: z.string() },
   state: z.enum(['running', 'suspended', 'deleted']),
-  drift: z.enum(['none', 'metadata', 'restart']),
+  drift: z.enum(['none', 'metadata', 'personal', 'restart']),
   fenced: z.array(z.string()),
 })
 

@@ -31,7 +31,7 @@ export async function tried<Context extends WriteContext>(
   const { tenants, fleet } = context
   // A place with the brake is looked for and not taken.
   const untouched = { ...fleet, takePlace: (...place: Parameters<typeof fleet.hasPlace>) => fleet.hasPlace(...place) }
-  const unchanged = await write({ ...context, tenants: { ...tenants, ...store }, fleet: untouched })
+  const unchanged = await write({ ...context, tenants: { ...tenants, ...store }, fleet: untouched, claim: undefined })
   return seen ?? { before: unchanged, after: unchanged }
 }
 

@@ -5,7 +5,7 @@ import type { Context } from 'koa'
 import { notedStores, type Record } from '../audit/noted.ts'
 import type { AuditSubject } from '../audit/entry.ts'
 import { subjectOf } from './audit-subject.ts'
-import { checkLabels, limitedTenants, limitOf } from './limited.ts'
+import { checkLabels, limitedClaim, limitedTenants, limitOf } from './limited.ts'
 import type { ApiOptions } from './server.ts'
 
 export type RequestNow = AsyncLocalStorage<Context>
@@ -33,6 +33,7 @@ export function guarded(options: ApiOptions, now: RequestNow): ApiOptions {
     ...options,
     ...noted,
     tenants: limitedTenants(noted.tenants, limitNow),
+    claim: noted.claim && limitedClaim(noted.claim, limitNow),
     admits: (name, labels) => checkLabels(limitNow(), name, labels),
   }
 }

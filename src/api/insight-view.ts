@@ -77,7 +77,7 @@ export const diffShape = z
     observedAt: instant,
     machine: z.string().nullable(),
     volume: z.string().nullable(),
-    drift: z.enum(['none', 'metadata', 'restart']).nullable(),
+    drift: z.enum(['none', 'metadata', 'personal', 'restart']).nullable(),
     rows: z.array(
       z.strictObject({
         part: z.enum(['machine', 'volume']),

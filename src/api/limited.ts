@@ -2,6 +2,7 @@
 import type { Context } from 'koa'
 import { matchesLabels, parseLabelSelector, type LabelSelector } from '../../specs/selector.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import type { Claim } from '../audit/noted.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { knownCaller, type Caller } from './caller.ts'
 import type { Operation } from './operation.ts'
@@ -56,6 +57,14 @@ async function add(tenants: Tenants, limit: LabelSelector, tenant: Tenant): Prom
   if (other !== undefined && !matchesLabels(limit, other.labels))
     throw new Problem(409, 'conflict', `The name ${tenant.name} cannot be used.`)
   return result
+}
+
+/** A claim creates a tenant as well: only one that is the caller's. */
+export function limitedClaim(claim: Claim, limitNow: () => LabelSelector | undefined): Claim {
+  return async (tenant) => {
+    checkLabels(limitNow(), tenant.name, tenant.labels)
+    return claim(tenant)
+  }
 }
 
 /** The tenants as the caller of the request under way may see and write them. */

@@ -12,7 +12,9 @@ import { insightOperations } from './insight.ts'
 import { llmOperations } from './llm.ts'
 import type { Operation } from './operation.ts'
 import { orphanOperations } from './orphans.ts'
+import { pairingOperations } from './pairings.ts'
 import { platformOperations } from './platform.ts'
+import { poolOperations } from './pools.ts'
 import { rolloutOperations } from './rollouts.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantOperations } from './tenants.ts'
@@ -25,11 +27,13 @@ export function allOperations(options: ApiOptions): readonly Operation[] {
     ...tenantOperations(options),
     ...bulkOperations(options),
     ...insightOperations(options),
+    ...pairingOperations(options),
     ...eventOperations(options),
     ...billingOperations({ ...options, ...options.money }),
     ...webhookOperations({ ...options, ...options.money }),
     ...costOperations({ ...options, ...options.money }),
     ...classOperations(options),
+    ...poolOperations(options),
     ...rolloutOperations(options),
     ...fleetOperations(options),
     ...adoptOperations(options),

@@ -5,8 +5,12 @@ import type { Duplex } from 'node:stream'
 import type { ClassBook } from '../../reconciler/rollout/book.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { CertificatePolicy } from '../../specs/names.ts'
+import type { Tenant } from '../../specs/tenant.ts'
+import type { Claim } from '../audit/noted.ts'
 import type { FleetStore } from '../store/fleet.ts'
+import type { Pairings } from '../gateway/pairings.ts'
 import type { Insight } from '../insight.ts'
+import type { PoolService } from '../pools.ts'
 import type { Money } from '../money.ts'
 import type { Events } from '../store/events.ts'
 import type { ClassStore } from '../store/classes.ts'
@@ -56,10 +60,17 @@ export interface ApiOptions extends AdoptRoutes, AuditRoutes, LlmRoutes, OrphanR
   /** What operators see of the API; nothing where left out. */
   readonly watch?: ApiWatch
   readonly wake: (uid: string) => void
+  readonly pools: PoolService
+  /** Left out, no tenant gets a machine that stands ready. */
+  readonly claim?: Claim | undefined
+  /** Hears of every tenant that was created. */
+  readonly arrived?: (tenant: Tenant) => void
   readonly events: Events
   readonly money: Money
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
+  /** Left out where nobody reaches the machines from here. */
+  readonly pairings?: Pairings
 }
 
 export interface RunningApi {

@@ -22,6 +22,8 @@ import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './w
 export interface TenantRoutes extends InsightRoutes, Pick<WatchOptions, 'log'> {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
+  /** Hears of every tenant that was created. */
+  readonly arrived?: (tenant: Tenant) => void
 }
 
 /** A cursor says after which name to go on; what it looks like is nobody's business. */
@@ -76,6 +78,7 @@ async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wante
   if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
   const { tenant, created } = await apply(routes)
   routes.wake(tenant.uid)
+  if (created) routes.arrived?.(tenant)
   if (created) context.set('Location', `/v1/tenants/${name}`)
   answerTenant(context, tenant, created ? 201 : 200)
 }

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Instant } from '../../specs/clock.ts'
 import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
+import type { Claim } from '../audit/noted.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { TenantWish } from '../store/tenants.ts'
 import { brakeClass, brakeLimit, brakeSettings, withEntitlement, withParked } from './brake.ts'
@@ -13,6 +14,8 @@ import { checkRules, notFound, type RuleContext } from './rules.ts'
 export interface WriteContext extends RuleContext {
   readonly fleet: FleetStore
   readonly clock: Clock
+  /** Makes a machine that stands ready the tenant's; undefined: none fits, or the name was taken meanwhile. */
+  readonly claim?: Claim | undefined
 }
 
 export interface Preconditions {
@@ -62,6 +65,8 @@ async function tryApply(
   await checkRules(context, document.spec, before)
   if (before === undefined) {
     const tenant = newTenant(document, context)
+    const claimed = await context.claim?.(tenant)
+    if (claimed !== undefined) return { tenant: claimed, created: true }
     return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
   }
   checkNotPurging(before, document.spec.state)

@@ -1,12 +1,15 @@
 // The stores that people write to, telling the audit what each write changed. The stores themselves know nothing of it.
 import type { OrphanStore } from '../../reconciler/orphans/orphan.ts'
 import type { StoredClass } from '../../specs/class.ts'
+import type { StoredPool } from '../../specs/pool.ts'
 import type { Rollout } from '../../specs/rollout.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { ServiceToken } from '../identity/service-token.ts'
 import type { ServiceTokens } from '../identity/service-tokens.ts'
+import type { PoolService } from '../pools.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { FleetStore } from '../store/fleet.ts'
+import type { PoolStore } from '../store/pools.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
 import { diffOf } from './diff.ts'
@@ -20,7 +23,12 @@ export interface NotedStores {
   readonly rollouts: Rollouts
   readonly orphans: OrphanStore
   readonly tokens: ServiceTokens
+  readonly pools: PoolService
+  readonly claim?: Claim | undefined
 }
+
+/** Makes a machine of a pool the new tenant's, where one fits. */
+export type Claim = (tenant: Tenant) => Promise<Tenant | undefined>
 
 /** Makes a change to an object and tells the audit of it. */
 export type Record = <T>(object: string, act: () => Promise<T>, told: Told<T>) => Promise<T>
@@ -52,6 +60,50 @@ function notedTenants(tenants: Tenants, record: Record): Tenants {
         `tenants/${before.name}`,
         () => tenants.change(before, wish),
         (after) => after && tenantChange(before, after),
+      ),
+  }
+}
+
+/** A claim is the creation of a tenant. */
+function notedClaim(claim: Claim, record: Record): Claim {
+  return (tenant) =>
+    record(
+      `tenants/${tenant.name}`,
+      () => claim(tenant),
+      (after) => after && tenantChange(undefined, after),
+    )
+}
+
+function poolChange(before: StoredPool | undefined, after: StoredPool | undefined): AuditChange {
+  const found = after ?? before
+  return {
+    object: `pools/${found?.name ?? ''}`,
+    ...(found === undefined ? {} : { uid: found.uid }),
+    generation: { from: before?.generation ?? null, to: after?.generation ?? null },
+    fields: diffOf(before && { spec: before.spec }, after && { spec: after.spec }),
+  }
+}
+
+function notedPools(store: PoolStore, record: Record): PoolStore {
+  return {
+    ...store,
+    add: (found) =>
+      record(
+        `pools/${found.name}`,
+        () => store.add(found),
+        (added) => (added ? poolChange(undefined, found) : undefined),
+      ),
+    change: (before, spec) =>
+      record(
+        `pools/${before.name}`,
+        () => store.change(before, spec),
+        (after) => after && poolChange(before, after),
+      ),
+    remove: (before) =>
+      record(
+        `pools/${before.name}`,
+        () => store.remove(before),
+        (removed) => (removed ? poolChange(before, undefined) : undefined),
       ),
   }
 }
@@ -145,12 +197,14 @@ function notedTokens(tokens: ServiceTokens, record: Record): ServiceTokens {
 
 /** The same stores; each write that goes through is recorded. */
 export function notedStores(stores: NotedStores, record: Record): NotedStores {
-  const { fleet, orphans } = stores
+  const { fleet, orphans, pools, claim } = stores
   return {
     tenants: notedTenants(stores.tenants, record),
     classStore: notedClasses(stores.classStore, record),
     rollouts: notedRollouts(stores.rollouts, record),
     tokens: notedTokens(stores.tokens, record),
+    pools: { ...pools, store: notedPools(pools.store, record) },
+    ...(claim === undefined ? {} : { claim: notedClaim(claim, record) }),
     fleet: {
       ...fleet,
       want: (change) =>

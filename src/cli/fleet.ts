@@ -45,6 +45,24 @@ export async function rollouts(api: Api, format: Format): Promise<string> {
   return shown(format, { items }, () => (items.length === 0 ? 'There are no rollouts.' : table(items, rolloutColumns)))
 }
 
+const poolColumns: readonly Column[] = [
+  ['NAME', (item) => textAt(item, 'name')],
+  ['REGION', (item) => textAt(item, 'spec', 'region')],
+  ['CLASS', (item) => textAt(item, 'spec', 'class')],
+  ['TIER', (item) => textAt(item, 'spec', 'tier')],
+  ['TARGET', (item) => textAt(item, 'status', 'target')],
+  ['WARM', (item) => textAt(item, 'status', 'warm')],
+  ['MAKING', (item) => textAt(item, 'status', 'making')],
+  ['FAILING', (item) => textAt(item, 'status', 'failing')],
+  ['HITS/DAY', (item) => textAt(item, 'status', 'lastDay', 'warm')],
+  ['MISSES/DAY', (item) => textAt(item, 'status', 'lastDay', 'cold')],
+]
+
+export async function pools(api: Api, format: Format): Promise<string> {
+  const items = await api.all('/v1/pools')
+  return shown(format, { items }, () => (items.length === 0 ? 'There are no pools.' : table(items, poolColumns)))
+}
+
 export async function steer(api: Api, action: string, id: string): Promise<string> {
   const { body } = await api.post(`/v1/rollouts/${encodeURIComponent(id)}/actions/${action}`)
   return `rollout ${id} is ${textAt(body, 'state')}`

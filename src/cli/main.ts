@@ -17,12 +17,14 @@ import {
   fleetModes,
   fleetWord,
   orphans,
+  pools,
   rollouts,
   setMode,
   steer,
 } from './fleet.ts'
 import { moneyCommands } from './money.ts'
 import { type Format, formats } from './output.ts'
+import { decidePairing, pairings } from './pairings.ts'
 import { act, diff, entitle, events, get, plan, remove, setFields, setState, why, type Selected } from './tenants.ts'
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -91,6 +93,22 @@ function tenantCommands(program: Command): void {
     .action(async (name: string | undefined, { output: format }: Shown) => print(await events(openApi(), name, format)))
 }
 
+function pairingCommands(program: Command): void {
+  program
+    .command('pairing')
+    .description("who asks to be let into a tenant's gateway; with a word and an id, your answer")
+    .argument('<name>')
+    .addArgument(new Argument('[word]').choices(['approve', 'reject']))
+    .argument('[id]')
+    .addOption(output())
+    .action(async (name: string, word: 'approve' | 'reject' | undefined, id: string | undefined, shown: Shown) => {
+      if (word !== undefined && id === undefined)
+        throw new RequestError(`${word} which one? Give its id.`, undefined, [])
+      const answer = word === undefined || id === undefined ? undefined : await decidePairing(openApi(), name, word, id)
+      print(answer ?? (await pairings(openApi(), name, shown.output)))
+    })
+}
+
 function changeCommands(program: Command): void {
   const change = (name: string, description: string, run: (api: Api, tenant: string) => Promise<string>) =>
     program
@@ -157,6 +175,11 @@ function fleetCommands(program: Command): void {
       .argument('<id>')
       .action(async (id: string) => print(await steer(openApi(), action, id)))
   program
+    .command('pools')
+    .description('machines that stand ready for tenants to come')
+    .addOption(output())
+    .action(async ({ output: format }: Shown) => print(await pools(openApi(), format)))
+  program
     .command('adopt')
     .description('take a living fleet back into a database that lost it; changes nothing on Fly')
     .option('--dry-run', 'only say what would be adopted', false)
@@ -187,6 +210,7 @@ function moor(): Command {
   )
   tenantCommands(program)
   changeCommands(program)
+  pairingCommands(program)
   fleetCommands(program)
   callerCommands(program, { openApi, print, note })
   moneyCommands(program, { openApi, print, output })

@@ -1,9 +1,10 @@
 // Keeps the stored machines and the guests in agreement: once at the start, then every second.
+import type { GuestState } from './guest-host.ts'
 import { died, rebooted } from './machine-life.ts'
 import type { MachineRecord } from './state.ts'
 import { type World, momentFor, subjectOf } from './world.ts'
 
-type Running = ReadonlyMap<string, { readonly suspended: boolean }>
+type Running = ReadonlyMap<string, GuestState>
 
 const everyMs = 1_000
 
@@ -45,11 +46,12 @@ export async function resumeWork(world: World): Promise<void> {
 export const hostIsDown = (world: Pick<World, 'faults'>, machine: MachineRecord): boolean =>
   world.faults.peek('hostDown', subjectOf(machine)) !== undefined
 
-async function check(world: World, machine: MachineRecord, guest: { suspended: boolean } | undefined): Promise<void> {
+async function check(world: World, machine: MachineRecord, guest: GuestState | undefined): Promise<void> {
   const present = world.store.get('machine', machine.id)
   if (present !== machine) return
-  if (guest === undefined) {
-    world.runner.go(died(machine, momentFor(world, machine)))
+  if (guest === undefined || guest.end !== undefined) {
+    if (guest !== undefined) await world.guests.stop(machine.id)
+    world.runner.go(died(machine, momentFor(world, machine), guest?.end))
     return
   }
   const down = hostIsDown(world, machine)

@@ -12,6 +12,45 @@ export interface GuestStart {
   /** Emptied by the simulator whenever the root filesystem is new. */
   readonly rootFolder: string
   readonly scale: number
+  /** What only a machine that really runs needs to know. */
+  readonly launch: GuestLaunch
+}
+
+/** The machine config's word on how its inside is started and ended. */
+export interface GuestLaunch {
+  /** `init.exec`; empty where the image decides. */
+  readonly command: readonly string[]
+  /** Written before anything is mounted; the content in base64. */
+  readonly files: readonly { readonly path: string; readonly content: string; readonly mode: number }[]
+  /** Where the volume is mounted. */
+  readonly mountPath: string | undefined
+  readonly signal: NodeJS.Signals
+  readonly killAfterMs: number
+}
+
+/** How a guest's main process ended by itself. */
+export interface GuestEnd {
+  readonly code: number
+  readonly signal: number
+  readonly oom: boolean
+}
+
+/** One machine's inside. */
+export interface RunningGuest {
+  readonly suspended: boolean
+  /** Set once it has ended by itself; one that cannot leaves it undefined. */
+  readonly end: GuestEnd | undefined
+  suspend(): Promise<void>
+  resume(): Promise<void>
+  stop(): Promise<void>
+  exec(command: readonly string[], timeoutMs: number): Promise<ExecResult>
+}
+
+export interface GuestState {
+  readonly machine: string
+  readonly suspended: boolean
+  /** It has ended by itself and waits to be stopped or started anew. */
+  readonly end?: GuestEnd
 }
 
 /** What a command left behind; `exit_signal` is 0 when it ended by itself. */
@@ -24,7 +63,7 @@ export interface ExecResult {
 
 /** Runs the insides of machines. It may live longer than the API process that speaks to it. */
 export interface GuestHost {
-  running(): Promise<readonly { machine: string; suspended: boolean }[]>
+  running(): Promise<readonly GuestState[]>
   /** Returns when the "init" runs, not when the gateway answers. */
   start(guest: GuestStart): Promise<void>
   /** Idempotent. */

@@ -1,6 +1,7 @@
 // Starts a machine's inside: its folders, its environment, and the guest host behind them.
 import { mkdir, rm } from 'node:fs/promises'
-import type { GuestStart } from './guest-host.ts'
+import type { GuestLaunch, GuestStart } from './guest-host.ts'
+import type { MachineConfig } from './machine-config.ts'
 import type { MachineRecord } from './state.ts'
 import { type World, rootFolder, volumeFolder } from './world.ts'
 
@@ -26,6 +27,40 @@ export function guestEnv(machine: MachineRecord): Record<string, string> {
   }
 }
 
+const usualKillMs = 5_000
+const unitMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+}
+
+/** A Go duration, or a number of nanoseconds, in milliseconds. */
+function durationMs(value: string | number | undefined): number {
+  if (typeof value === 'number') return value / 1e6
+  const parts = [...(value ?? '').matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)]
+  return parts.length === 0
+    ? usualKillMs
+    : parts.reduce((sum, [, count, unit]) => sum + Number(count) * (unitMs[unit ?? ''] ?? 0), 0)
+}
+
+function launchOf({ init, files, mounts, stop_config: stop }: MachineConfig): GuestLaunch {
+  return {
+    command: init?.exec ?? [],
+    files: (files ?? []).map((file) => ({
+      path: file.guest_path,
+      content: file.raw_value ?? '',
+      mode: file.mode ?? 0o644,
+    })),
+    mountPath: mounts?.[0]?.path,
+    signal: (stop?.signal ?? 'SIGINT') as NodeJS.Signals,
+    killAfterMs: durationMs(stop?.timeout),
+  }
+}
+
 async function coldBoot(world: Parts, machine: MachineRecord): Promise<void> {
   const root = rootFolder(world, machine.id)
   if (machine.freshRoot) await rm(root, { recursive: true, force: true })
@@ -43,6 +78,7 @@ async function coldBoot(world: Parts, machine: MachineRecord): Promise<void> {
     volumeFolder: volume === undefined ? undefined : volumeFolder(world, volume.id),
     rootFolder: root,
     scale: world.scale,
+    launch: launchOf(machine.config),
   }
   await world.guests.start(guest)
 }

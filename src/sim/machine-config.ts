@@ -20,7 +20,13 @@ const config = z.looseObject({
   size: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   metadata: z.record(z.string(), z.string()).optional(),
-  init: z.looseObject({ swap_size_mb: z.int().optional() }).optional(),
+  init: z.looseObject({ swap_size_mb: z.int().optional(), exec: z.array(z.string()).optional() }).optional(),
+  files: z
+    .array(z.looseObject({ guest_path: z.string(), raw_value: z.string().optional(), mode: z.int().optional() }))
+    .nullish(),
+  stop_config: z
+    .looseObject({ signal: z.string().optional(), timeout: z.union([z.string(), z.number()]).optional() })
+    .optional(),
   mounts: z.array(mount).nullish(),
   restart: z
     .looseObject({

@@ -1,6 +1,7 @@
 // A machine's life as a pure state machine: what each operation does to a record, and what follows when it is over.
 // The stages are those of Fly's documentation; the words of the refusals were measured on the live API by others.
 import { type Refusal, precondition } from './errors.ts'
+import type { GuestEnd } from './guest-host.ts'
 import type { Wait } from './latency.ts'
 import { rootPersistence, whyNotSuspendable } from './machine-config.ts'
 import type { EventRecord, MachineRecord, MachineState, PhaseKind } from './state.ts'
@@ -81,13 +82,15 @@ function rest(machine: MachineRecord, state: MachineState, moment: Moment): Mach
   return { ...machine, state, steady: state, phase: undefined, updatedAt: moment.now }
 }
 
-function exit(machine: MachineRecord, requested: boolean, moment: Moment): MachineRecord {
+const killedHard: GuestEnd = { code: 137, signal: 9, oom: false }
+
+function exit(machine: MachineRecord, requested: boolean, moment: Moment, end = killedHard): MachineRecord {
   const exited = {
-    exit_code: requested ? 0 : 137,
-    guest_exit_code: requested ? 0 : 137,
+    exit_code: requested ? 0 : end.code,
+    guest_exit_code: requested ? 0 : end.code,
     guest_signal: -1,
-    signal: requested ? -1 : 9,
-    oom_killed: false,
+    signal: requested || end.signal === 0 ? -1 : end.signal,
+    oom_killed: end.oom,
     requested_stop: requested,
     restarting: false,
     exited_at: new Date(moment.now).toISOString(),
@@ -214,11 +217,12 @@ function stopped(machine: MachineRecord, moment: Moment): MachineRecord {
 }
 
 /** The guest of a started machine ended by itself: the restart policy says what happens. */
-export function died(machine: MachineRecord, moment: Moment): MachineRecord {
-  const gone = stopped(exit({ ...machine, memory: false }, false, moment), moment)
+export function died(machine: MachineRecord, moment: Moment, end?: GuestEnd): MachineRecord {
+  const gone = stopped(exit({ ...machine, memory: false }, false, moment, end), moment)
   const { policy, max_retries: most = retriesUnlessSaid } = machine.config.restart ?? { policy: 'on-failure' }
   const recent = machine.restarts.filter((at) => at > moment.now - retryWindowMs)
-  const again = policy === 'always' || (policy === 'on-failure' && recent.length < most)
+  const failing = end === undefined || end.code !== 0
+  const again = policy === 'always' || (policy === 'on-failure' && failing && recent.length < most)
   if (gone.state === 'destroying' || !again) return gone
   return starting({ ...gone, restarts: [...recent, moment.now] }, 'start', 1, moment)
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { realClock } from '../clock.ts'
 import { connectGuestHost } from './guest/connect.ts'
 import type { GuestHost } from './guest-host.ts'
+import { openclawFrom } from './openclaw/host.ts'
 import { type Sim, startSim } from './server.ts'
 
 interface Settings {
@@ -66,7 +67,8 @@ function outliveReaders(): void {
 async function run(): Promise<void> {
   outliveReaders()
   const { port, folder, scale, seed, bootstrapApp } = settings()
-  const guests = await connectGuestHost({ folder, clock: realClock })
+  const openclaw = openclawFrom(process.env)
+  const guests = await connectGuestHost({ folder, clock: realClock, ...(openclaw === undefined ? {} : { openclaw }) })
   let sim: Sim
   try {
     const extra = bootstrapApp === undefined ? {} : { bootstrapApp }

@@ -72,6 +72,9 @@ export interface FleetStore extends GuardStore {
 /** What is still wanted when nobody has said anything. */
 const firstWish: FleetWish = { mode: 'normal' }
 
+/** Pool members are nobody's tenants. */
+const owned = { 'pool.name': { $exists: false } } as const
+
 const live = { purged: false, 'spec.state': { $ne: 'deleted' } } as const
 
 function asWish(record: FleetRecord | null): FleetWish {
@@ -141,12 +144,16 @@ function counting(tenants: Collection<TenantRecord>) {
     const groups = await tenants.aggregate<{ _id: string; count: number }>(stages).toArray()
     return Object.fromEntries(groups.map(({ _id, count }): [string, number] => [_id, count]).sort())
   }
-  const ready = { purged: false, 'status.conditions': { $elemMatch: { type: 'Ready', status: 'True' } } } as const
+  const ready = {
+    purged: false,
+    ...owned,
+    'status.conditions': { $elemMatch: { type: 'Ready', status: 'True' } },
+  } as const
   return {
     liveTenants: (): Promise<number> => tenants.countDocuments(live),
     counts: async () => {
       const [total, byState, answering] = await Promise.all([
-        tenants.countDocuments({ purged: false }),
+        tenants.countDocuments({ purged: false, ...owned }),
         effective({ purged: false }),
         tenants.countDocuments(ready),
       ])

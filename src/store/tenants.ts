@@ -21,6 +21,7 @@ export interface PageQuery extends Selection {
 }
 
 export interface Tenants extends TenantStore {
+  /** Pool members have no name that anybody could ask for: neither this nor `page` ever answers one. */
   byName(name: string): Promise<Tenant | undefined>
   /** Adds the tenant; `taken` when its name or one of its domains is in use. */
   add(tenant: Tenant): Promise<'added' | 'taken'>
@@ -45,7 +46,8 @@ const duplicateKey = 11_000
 
 const specDefaults = { update: 'deferred', paused: false } as const
 
-function fromRecord(record: TenantRecord): Tenant {
+/** The tenant of a document. */
+export function fromRecord(record: TenantRecord): Tenant {
   const {
     kind,
     name,
@@ -55,6 +57,8 @@ function fromRecord(record: TenantRecord): Tenant {
     retryRequestedAt,
     parked,
     restore,
+    pool,
+    claim,
     trace,
     status,
     generation,
@@ -70,6 +74,8 @@ function fromRecord(record: TenantRecord): Tenant {
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
+    ...(pool === undefined ? {} : { pool }),
+    ...(claim === undefined ? {} : { claim }),
     ...(trace === undefined ? {} : { trace }),
   }
 }
@@ -122,6 +128,9 @@ function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
   }
 }
 
+/** Not the members of pools, which nobody owns. */
+const owned = { 'pool.name': { $exists: false } } as const
+
 /** What the database cannot leave out is read on, until the page is full or there is no more. */
 async function page(
   collection: Collection<TenantRecord>,
@@ -131,7 +140,7 @@ async function page(
   let last = after
   for (;;) {
     const start = last === undefined ? {} : { name: { $gt: last } }
-    const $and = [{ purged: false }, start, ...selectionFilters(selection)]
+    const $and = [{ purged: false, ...owned }, start, ...selectionFilters(selection)]
     const read = (await collection.find({ $and }).sort({ name: 1 }).limit(limit).toArray()).map(fromRecord)
     found.push(...read.filter((tenant) => selects(selection, tenant)))
     if (read.length < limit || found.length >= limit) return found.slice(0, limit)
@@ -148,7 +157,7 @@ export function tenantsIn(db: Db): Tenants {
   }
   return {
     get: (uid) => one({ _id: uid }),
-    byName: (name) => one({ name }),
+    byName: (name) => one({ name, ...owned }),
     add: (tenant) => add(collection, tenant),
     page: (query) => page(collection, query),
     named: async (uids) => {

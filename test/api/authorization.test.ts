@@ -32,6 +32,8 @@ const operations: Readonly<Record<string, string>> = {
   ...{ addWebhookEndpoint: 'a w', putWebhookEndpoint: 'a w', removeWebhookEndpoint: 'a w' },
   ...{ rotateWebhookSecret: 'a w', testWebhookEndpoint: 'a w', redeliverWebhook: 'a w' },
   listLlmRevocations: 'av',
+  ...{ listPools: 'abv', getPool: 'abv', putPool: 'a w', deletePool: 'a w' },
+  ...{ listPairings: 'av l', approvePairing: 'a l w', rejectPairing: 'a l w' },
   ...{ whoami: 'abv l', listAudit: 'a', listSchemas: 'abv l', getSchema: 'abv l' },
   ...{ putEntitlements: 'ab w', takeBillingWebhook: 'signed w' },
   ...{ getCosts: 'abv l', getUsage: 'abv l', getMetrics: 'av' },

@@ -17,6 +17,7 @@ import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
+import { openPools } from '../../src/pools.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { replaysIn } from '../../src/store/replays.ts'
@@ -60,6 +61,8 @@ export async function startTestApi(
   const logging = { info: log, warn: log, error: log }
   const book = new ClassBook()
   await fillBook(book, stores)
+  const quiet = { note: () => {}, log: { warn: log } }
+  const pools = openPools({ db: store.db, classes: book, clock: realClock, scale: 1, ...quiet })
   const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,
@@ -79,6 +82,9 @@ export async function startTestApi(
     orphans: orphansIn(store.db),
     replays: replaysIn(store.db),
     events: eventsIn(store.db),
+    pools,
+    claim: (tenant) => pools.claim(tenant),
+    arrived: (tenant) => pools.arrived(tenant),
     ...(await openCallers({ db: store.db, masterKey: Buffer.alloc(32, 7), oidc: undefined, log: logging })),
     money: moneyIn(store.db, { billingSecrets: undefined, allowPrivate: true }, webhookKeys),
     insight: undefined,

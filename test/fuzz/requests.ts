@@ -82,7 +82,8 @@ function valueFor(unresolved: Schema, depth = 0): fc.Arbitrary<unknown> {
     if (type === 'boolean') return fc.boolean()
     if (type === 'integer' || type === 'number') {
       const least = typeof minimum === 'number' ? minimum : 0
-      return fc.oneof(fc.constantFrom(least, 1, 2, 256, 512, 1024, 2048), fc.integer({ min: least, max: least + 600 }))
+      const whole = Math.ceil(least)
+      return fc.oneof(fc.constantFrom(least, 1, 2, 256, 512, 1024, 2048), fc.integer({ min: whole, max: whole + 600 }))
     }
     return fc.jsonValue({ maxDepth: 1 })
   })()

@@ -68,8 +68,9 @@ function bodyFault(place: string, type: string, text: string): string | undefine
 
 /** What is wrong with an answer; undefined where it is as described. */
 export function undescribed(method: string, url: string, { status, headers, text }: Answered): string | undefined {
-  if (method === 'OPTIONS') return undefined
   const [path = ''] = url.split('?')
+  // The simulator's own addresses are none of the API's.
+  if (method === 'OPTIONS' || path.startsWith('/_sim/')) return undefined
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
   const type = (headers['content-type'] ?? '').split(';')[0] ?? ''
   const found = described(verb, path, status)

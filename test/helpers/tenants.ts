@@ -59,16 +59,30 @@ export function stampOf(specHash: string): Record<string, string> {
   return { [metadataKeys.uid]: uid, [metadataKeys.specHash]: specHash, [metadataKeys.hashVersion]: '1' }
 }
 
+/** Of a pool's machine, and of one that was claimed. */
+export const poolHash = 'as-pool'
+
+function originOf({ pool, claim }: Tenant): Record<string, string> {
+  if (pool !== undefined) return { [metadataKeys.form]: 'pool' }
+  return claim === undefined ? {} : { [metadataKeys.form]: 'own', [metadataKeys.claim]: 'then' }
+}
+
+function unclaimedOf({ claim, status }: Tenant): Wish['unclaimed'] {
+  return claim && { specHash: poolHash, contentHash: poolHash, taken: status.personal?.specHash }
+}
+
 export function wishWith(tenant: Tenant, specHash = 'wanted'): Wish {
+  const warm = tenant.pool !== undefined
   return {
-    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake' }),
+    effective: effectiveState({ admin: tenant.spec.state, billing: tenant.entitlement.state, idle: 'awake', warm }),
     resolved: resolveSpec(tenant.spec, standard),
     lastUsedAt: undefined,
     sleepsAt: undefined,
     specHash,
     contentHash: specHash,
-    metadata: stampOf(specHash),
-    hosts: [`${tenant.name}.localhost`],
-    certificates: [{ host: '*.localhost', shared: true }],
+    metadata: { ...stampOf(specHash), ...originOf(tenant) },
+    unclaimed: unclaimedOf(tenant),
+    hosts: warm ? [] : [`${tenant.name}.localhost`],
+    certificates: warm ? [] : [{ host: '*.localhost', shared: true }],
   }
 }

@@ -12,6 +12,8 @@ import type {
 import { freeFleet } from '../../reconciler/guards/view.ts'
 import { plan } from '../../reconciler/plan.ts'
 import { statusDone, statusSeen } from '../../reconciler/status.ts'
+import { metadataKeys } from '../../specs/names.ts'
+import type { PoolTier } from '../../specs/pool.ts'
 import { findCondition } from '../../specs/conditions.ts'
 import type { Intent, Tenant, TenantStatus } from '../../specs/tenant.ts'
 import {
@@ -23,7 +25,7 @@ import {
   passTime,
   type ModelWorld,
 } from '../helpers/model.ts'
-import { freshStatus, planSettings, tenantWith, uid, wishWith } from '../helpers/tenants.ts'
+import { freshStatus, planSettings, poolHash, stampOf, tenantWith, uid, wishWith } from '../helpers/tenants.ts'
 
 interface Situation {
   readonly name: string
@@ -84,6 +86,8 @@ const states: MachineState[] = [
   'unknown',
 ]
 
+const asPool = { [metadataKeys.form]: 'pool' }
+
 const machineSituations: Situation[] = [
   { name: 'no machine' },
   { name: 'machine destroyed', status: recordedMachine() },
@@ -102,11 +106,38 @@ const machineSituations: Situation[] = [
       machines: [modelMachine({ state, specHash: 'old' })],
     },
     {
+      name: `machine ${state}, as a pool made it`,
+      status: recordedMachine(1, state),
+      machines: [modelMachine({ state, specHash: poolHash, metadata: { ...stampOf(poolHash), ...asPool } })],
+    },
+    {
       name: `machine create unresolved, made and ${state}`,
       status: { intent: machineIntent(1) },
       machines: [modelMachine({ state })],
     },
   ]),
+]
+
+const warm = (tier: PoolTier) => ({ name: 'warm', tier })
+const claim = { at: 0, pool: 'warm', tier: 'running', image: 'old' } as const
+const poolWants = [
+  {
+    name: 'pool-warm running',
+    tenant: (status: TenantStatus) => tenantWith({}, { status, pool: warm('running') }),
+  },
+  {
+    name: 'pool-warm suspended',
+    tenant: (status: TenantStatus) => tenantWith({}, { status, pool: warm('suspended') }),
+  },
+  {
+    name: 'deleted from the pool',
+    tenant: (status: TenantStatus) => tenantWith({ state: 'deleted' }, { status, pool: warm('running') }),
+  },
+  { name: 'running, claimed', tenant: (status: TenantStatus) => tenantWith({}, { status, claim }) },
+  {
+    name: 'admin-suspended, claimed',
+    tenant: (status: TenantStatus) => tenantWith({ state: 'suspended' }, { status, claim }),
+  },
 ]
 
 const wants: { name: string; tenant: (status: TenantStatus) => Tenant }[] = [
@@ -119,6 +150,7 @@ const wants: { name: string; tenant: (status: TenantStatus) => Tenant }[] = [
     tenant: (status) =>
       tenantWith({ guest: { cpuKind: 'shared', cpus: 2, memoryMb: 4096 }, volume: { sizeGb: 2 } }, { status }),
   },
+  ...poolWants,
   {
     name: 'suspended, 4 GB',
     tenant: (status) =>
@@ -157,6 +189,12 @@ function* starts() {
     }
 }
 
+/** A machine as a pool makes it is a pool's, and pools have no certificates of their own. */
+function concerns(want: { readonly name: string }, machine: string, certificate: CertificateState): boolean {
+  const ofPool = poolWants.some(({ name }) => name === want.name)
+  return ofPool ? certificate === 'issued' : !machine.endsWith('as a pool made it')
+}
+
 interface Trace {
   readonly steps: string[]
   readonly last: Decision
@@ -175,6 +213,9 @@ function assertSafe(input: PlanInput, decision: Decision, world: ModelWorld, sta
     const { machine, address } = status.route
     const target = world.machines.find(({ id }) => id === machine)
     if (target?.state !== 'started' || target.address !== address) throw broken('a road to a machine that is not up')
+    const told = input.tenant.claim === undefined || status.personal !== undefined
+    if (target.metadata[metadataKeys.form] === 'pool' && !told)
+      throw broken('a road to a gateway that does not know whose it is')
     if (input.wish.effective !== 'running') throw broken('a road to a tenant that must not be reached')
   }
   if (decision.kind !== 'act') return
@@ -192,13 +233,17 @@ function assertSafe(input: PlanInput, decision: Decision, world: ModelWorld, sta
   if (step.kind === 'destroyVolume') assertPurge(input, world)
   const updates = step.kind === 'updateMachine' && step.launch
   const wakes = step.kind === 'startMachine' || step.kind.startsWith('create') || updates
-  if (wakes && input.wish.effective !== 'running') throw broken(`${step.kind} while ${input.wish.effective}`)
+  if (wakes && input.wish.effective !== 'running' && input.wish.effective !== 'pool-warm')
+    throw broken(`${step.kind} while ${input.wish.effective}`)
 }
 
 /** Data goes only at the end of a deletion, when it was retained long enough, with a snapshot, and nobody holds it. */
 function assertPurge(input: PlanInput, world: ModelWorld): void {
   const { retainedSince, snapshot } = input.tenant.status
   const kept = world.snapshots.some(({ id, complete }) => complete && id === snapshot?.id)
+  const { pool, status } = input.tenant
+  const unused = status.machine === undefined || status.unclaimedVolume === status.volume?.id
+  if (pool !== undefined && unused && input.wish.effective === 'deleted' && world.machines.length === 0) return
   const old = retainedSince !== undefined && input.now - retainedSince >= planSettings.retainMs
   if (input.wish.effective !== 'deleted' || !kept || !old || world.machines.length > 0)
     throw new Error('a volume is destroyed too early')
@@ -226,7 +271,7 @@ function walk(first: Tenant, start: ModelWorld, limit: number): Trace {
     if (decision.kind === 'act') {
       steps.push(decision.step.kind)
       if (decision.step.kind === 'forgetTenant') return { steps, last: decision, tenant: { ...tenant, status }, world }
-      const { world: next, created } = applyStep(world, decision.step)
+      const { world: next, created } = applyStep(world, decision.step, wish)
       world = next
       status = statusDone({ ...tenant, status }, decision.step, created, now)
     }
@@ -245,6 +290,7 @@ test('from every world, for every want, the road ends where it should and is saf
   let longest = 0
   for (const { volume, machine, around } of starts())
     for (const want of wants) {
+      if (!concerns(want, machine.name, around.certificate)) continue
       const status: TenantStatus = {
         ...freshStatus,
         ...volume.status,
@@ -289,10 +335,19 @@ function checkEnd({ last, tenant, world }: Trace, want: string, mayStall: boolea
     if (findCondition(tenant.status.conditions, 'Ready')?.status !== 'True') throw new Error('not Ready')
     return
   }
+  if (want.startsWith('pool-warm')) {
+    if (last.kind === 'stalled' && mayStall) return
+    const state = want.endsWith('running') ? 'started' : 'suspended'
+    if (last.kind !== 'settled' || live.join() !== state) throw new Error(`ended ${last.kind}: ${live.join()}`)
+    if (tenant.status.route.kind !== 'closed') throw new Error('a road is open')
+    return
+  }
+  if (want === 'deleted from the pool' && tenant.status.unclaimedVolume !== undefined && world.volumes.length > 0)
+    if (!mayStall) throw new Error('the volume of a member that nobody claimed is left')
   // A tenant that never had a volume has nothing to retain.
-  const forgotten = last.kind === 'act' && tenant.status.volume === undefined
+  const forgotten = last.kind === 'act' && (tenant.status.volume === undefined || tenant.pool !== undefined)
   if (last.kind !== 'settled' && !forgotten) throw new Error(`ended ${last.kind}`)
-  const allowed = want === 'deleted' ? [] : ['stopped', 'suspended', 'failed']
+  const allowed = want.startsWith('deleted') ? [] : ['stopped', 'suspended', 'failed']
   if (live.some((state) => !allowed.includes(state))) throw new Error(`machines: ${live.join()}`)
   if (tenant.status.route.kind !== 'closed') throw new Error('a road is open')
   if (tenant.status.intent !== undefined) throw new Error('an open intent is left')

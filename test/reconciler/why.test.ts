@@ -55,8 +55,7 @@ test('every reason that the sources, the faults and the planner’s worlds know 
   )
   for (const [reason, { means, waitsOn, help }] of Object.entries(reasons)) {
     t.regex(means, /^[A-Z].{15,}\.$/s, reason)
-    if (waitsOn === 'person' && reason !== 'PoolNotBuilt')
-      t.true(help.length > 0, `${reason}: a person, but to do what?`)
+    if (waitsOn === 'person') t.true(help.length > 0, `${reason}: a person, but to do what?`)
   }
 })
 

@@ -75,6 +75,7 @@ export async function guestStart(
     volumeFolder,
     rootFolder,
     scale: more.scale ?? 0,
+    launch: { command: [], files: [], mountPath: '/data', signal: 'SIGTERM', killAfterMs: 5_000 },
   }
 }
 

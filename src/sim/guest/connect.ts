@@ -5,6 +5,7 @@ import net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../../specs/clock.ts'
 import type { ExecResult, GuestHost } from '../guest-host.ts'
+import type { OpenclawSettings } from '../openclaw/host.ts'
 import { meetingPlace, type MeetingPlace } from './folder.ts'
 import { type Method, receive, type Reply, send } from './wire.ts'
 
@@ -12,6 +13,8 @@ export interface ConnectOptions {
   /** The simulator's folder; the host keeps its own things in `guests` inside it. */
   readonly folder: string
   readonly clock: Clock
+  /** What the machines run: a stand-in, unless this says otherwise. */
+  readonly openclaw?: OpenclawSettings
   /** How long the host outlives the last API process, 120 s unless set. */
   readonly idleMs?: number
 }
@@ -36,12 +39,13 @@ function dial(socket: string): Promise<net.Socket | undefined> {
 }
 
 /** Starts a host that does not end with us and inherits no secrets; the answer says whether it has ended already. */
-function spawnHost(place: MeetingPlace, { folder, idleMs = 120_000 }: ConnectOptions): () => boolean {
+function spawnHost(place: MeetingPlace, { folder, idleMs = 120_000, openclaw }: ConnectOptions): () => boolean {
   const passed = ['PATH', 'HOME', 'TMPDIR', 'NODE_V8_COVERAGE'].map((name) => [name, process.env[name]] as const)
+  const what = openclaw === undefined ? [] : [JSON.stringify(openclaw)]
   const log = openSync(place.log, 'a', 0o600)
   let ended = false
   try {
-    const child = spawn(process.execPath, [hostProgram, folder, String(idleMs)], {
+    const child = spawn(process.execPath, [hostProgram, folder, String(idleMs), ...what], {
       detached: true,
       stdio: ['ignore', log, log],
       env: Object.fromEntries(passed.filter(([, value]) => value !== undefined)),
@@ -58,7 +62,7 @@ function spawnHost(place: MeetingPlace, { folder, idleMs = 120_000 }: ConnectOpt
 /** Dials until the host answers. Of two that are started at once one gets the lock, so the end of ours proves nothing. */
 async function dialOrSpawn(options: ConnectOptions): Promise<net.Socket> {
   const { clock } = options
-  const place = meetingPlace(options.folder)
+  const place = meetingPlace(options.folder, options.openclaw === undefined ? 'guests' : 'openclaw')
   const until = clock.now() + startForMs
   let ended: (() => boolean) | undefined
   for (let tries = 0; ; tries++) {

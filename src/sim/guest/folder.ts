@@ -28,8 +28,8 @@ function privateFolder(folder: string): string {
 }
 
 /** The meeting place in a simulator's folder; a socket path that would be too long moves to the temporary folder. */
-export function meetingPlace(simulatorFolder: string): MeetingPlace {
-  const folder = privateFolder(path.join(path.resolve(simulatorFolder), 'guests'))
+export function meetingPlace(simulatorFolder: string, kind: 'guests' | 'openclaw' = 'guests'): MeetingPlace {
+  const folder = privateFolder(path.join(path.resolve(simulatorFolder), kind))
   const near = path.join(folder, 'host.sock')
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 24)
   const short = Buffer.byteLength(near) <= longestSocketPath

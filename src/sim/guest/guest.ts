@@ -1,9 +1,11 @@
 // One machine's inside: the stand-in gateway behind the real bridge, with a clock that stands still in suspend.
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Bridge, startBridge } from '../../../boot/bridge.mjs'
-import type { ExecResult, GuestStart } from '../guest-host.ts'
+import { PERSONALISE } from '../../../boot/personalise.ts'
+import type { ExecResult, GuestStart, RunningGuest } from '../guest-host.ts'
 import { type Gateway, startGateway } from './gateway.ts'
+import { takeOver } from './settings.ts'
 
 /** How long an address that is not free yet is tried again. */
 const bindForMs = 500
@@ -35,7 +37,9 @@ function listen({ address, port, env, machine }: GuestStart, targetPort: number,
 const isOurs = ({ env }: GuestStart) =>
   ['MOORAGE_UID', 'OPENCLAW_CONFIG_B64', 'OPENCLAW_STATE_DIR'].some((name) => env[name] !== undefined)
 
-export class Guest {
+export class Guest implements RunningGuest {
+  /** It never ends by itself. */
+  readonly end = undefined
   readonly #start: GuestStart
   readonly #now: () => number
   #ranBefore = 0
@@ -98,11 +102,23 @@ export class Guest {
     await Promise.all([this.#bridge?.close(), this.#gateway?.close()])
   }
 
-  /** Runs nothing on this machine: it writes the command down and says that it went well. */
+  /** Runs nothing on this machine: it writes the command down, does what it stands for, and says that it went well. */
   async exec(command: readonly string[]): Promise<ExecResult> {
     if (this.suspended) throw new Error(`machine ${this.#start.machine} is suspended and runs no command`)
-    await appendFile(path.join(this.#start.rootFolder, 'exec.log'), `${JSON.stringify(command)}\n`)
+    const personal = command.indexOf(PERSONALISE)
+    // What comes after the mark is a tenant's own.
+    const said = personal < 0 ? command : command.slice(0, personal + 1)
+    await appendFile(path.join(this.#start.rootFolder, 'exec.log'), `${JSON.stringify(said)}\n`)
+    if (personal >= 0) await this.#personalise(command.slice(personal + 1))
     return { exit_code: 0, exit_signal: 0, stdout: '', stderr: '' }
+  }
+
+  /** As the program of the boot script does it: the tokens first, then the configuration, which is read again. */
+  async #personalise([, config, llm = '']: readonly string[]): Promise<void> {
+    const { env, volumeFolder, rootFolder } = this.#start
+    const secrets = { gateway: env['OPENCLAW_GATEWAY_TOKEN'], ...(llm === '' ? {} : { llm }) }
+    await writeFile(path.join(rootFolder, 'secrets.json'), JSON.stringify(secrets), { mode: 0o600 })
+    takeOver(config, volumeFolder ?? rootFolder)
   }
 
   async #open(): Promise<void> {

@@ -1,8 +1,9 @@
 // The guest host: a process of its own that holds all guests of one simulator folder, so that machines run on while the API
-// process is killed and started again, as on Fly. Started by connect.ts: `node host.ts <folder> <idle ms>`.
+// process is killed and started again, as on Fly. Started by connect.ts: `node host.ts <folder> <idle ms> [settings]`.
 import { writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { meetingPlace } from './folder.ts'
+import { openclawGuestHost, type OpenclawSettings } from '../openclaw/host.ts'
 import { localGuestHost } from './local.ts'
 import { serveGuests } from './serve.ts'
 
@@ -21,10 +22,11 @@ function takeLock(file: string): DatabaseSync {
   return lock
 }
 
-async function main(folder: string, idleMs: number): Promise<void> {
-  const place = meetingPlace(folder)
+async function main(folder: string, idleMs: number, openclaw: OpenclawSettings | undefined): Promise<void> {
+  const place = meetingPlace(folder, openclaw === undefined ? 'guests' : 'openclaw')
   const lock = takeLock(place.lock)
-  const served = await serveGuests({ socket: place.socket, guests: localGuestHost(), idleMs, log })
+  const guests = openclaw === undefined ? localGuestHost() : openclawGuestHost(openclaw)
+  const served = await serveGuests({ socket: place.socket, guests, idleMs, log })
   writeFileSync(place.pid, `${JSON.stringify({ pid: process.pid })}\n`, { mode: 0o600 })
   log(`guest host ${process.pid} is ready`)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void served.end(signal))
@@ -33,7 +35,7 @@ async function main(folder: string, idleMs: number): Promise<void> {
   log(`guest host ${process.pid} has ended`)
 }
 
-const [, , folder, idleMs] = process.argv
-if (folder === undefined) throw new Error('usage: host.ts <folder> <idle ms>')
-await main(folder, Number(idleMs))
+const [, , folder, idleMs, openclaw] = process.argv
+if (folder === undefined) throw new Error('usage: host.ts <folder> <idle ms> [what the machines run, in JSON]')
+await main(folder, Number(idleMs), openclaw === undefined ? undefined : (JSON.parse(openclaw) as OpenclawSettings))
 process.exit(0)

@@ -7,6 +7,7 @@ import { Keeper } from '../../../reconciler/guards/keeper.ts'
 import type { FleetMode } from '../../../reconciler/guards/view.ts'
 import type { PlatformSettings, Ports } from '../../../reconciler/ports.ts'
 import { resolveSpec } from '../../../specs/class.ts'
+import type { PoolService } from '../../../src/pools.ts'
 import { startApi } from '../../../src/api/server.ts'
 import { readClasses } from '../../../src/classes.ts'
 import { readConfig } from '../../../src/config.ts'
@@ -204,6 +205,15 @@ async function startCrew(parts: Parts): Promise<Crew> {
   }
 }
 
+/** No scenario is about pools yet. */
+const absent = () => Promise.reject(new Error('there are no pools on this stage'))
+const noPools: PoolService = {
+  store: { read: absent, all: () => Promise.resolve([]), add: absent, change: absent, remove: absent },
+  status: absent,
+  claim: absent,
+  arrived: () => {},
+}
+
 function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => void) {
   const { tenants, fleet } = stores
   const book = new ClassBook()
@@ -220,6 +230,7 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     adopt: undefined,
     ...callersInMemory(clock),
     ...stores.rest,
+    pools: noPools,
   })
 }
 

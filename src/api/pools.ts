@@ -1,0 +1,166 @@
+// The operations of pools: read, replace, remove. A pool says what is to stand ready; the reconciler sees to it.
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { newUid } from '../../specs/names.ts'
+import { poolDocument, type PoolDocument, type StoredPool } from '../../specs/pool.ts'
+import type { PoolService } from '../pools.ts'
+import { document } from './body.ts'
+import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
+import { Problem, refused, type Violation } from './problem.ts'
+import { checkName } from './rules.ts'
+import type { ApiOptions } from './server.ts'
+import { instant } from './view.ts'
+import { settled, type Preconditions } from './writes.ts'
+
+const poolStatus = z.strictObject({
+  /** How many are to stand ready now. */
+  target: z.int(),
+  warm: z.int(),
+  making: z.int(),
+  failing: z.int(),
+  leaving: z.int(),
+  /** New tenants of its region and class in the last day that got a member, and that did not. */
+  lastDay: z.strictObject({ warm: z.int(), cold: z.int() }),
+})
+
+export const poolShape = z
+  .strictObject({
+    kind: z.literal('Pool'),
+    name: z.string(),
+    spec: poolDocument.shape.spec,
+    status: poolStatus,
+    generation: z.int(),
+    revision: z.int(),
+    createdAt: instant,
+  })
+  .meta({ id: 'Pool' })
+
+export interface PoolRoutes extends Pick<ApiOptions, 'classes' | 'clock'> {
+  readonly pools: PoolService
+}
+
+async function viewOf({ pools, clock }: PoolRoutes, pool: StoredPool): Promise<z.infer<typeof poolShape>> {
+  const { kind, name, spec, generation, revision, createdAt } = pool
+  const status = await pools.status(pool, clock.now())
+  return { kind, name, spec, status, generation, revision, createdAt: new Date(createdAt).toISOString() }
+}
+
+function unknownPool(name: string): Problem {
+  return new Problem(404, 'not-found', `There is no pool named ${name}.`)
+}
+
+/** Fly keeps the memory of machines up to 2 GB only. */
+const suspendableMb = 2048
+
+/** Every rule that the spec breaks. */
+function violationsOf({ classes }: PoolRoutes, { spec }: PoolDocument): Violation[] {
+  const found = classes.get(spec.class)
+  if (found === undefined) {
+    const known = classes.names().join(', ')
+    return [{ code: 'invalid', path: 'spec.class', detail: `must be one of the classes that exist: ${known}` }]
+  }
+  if (spec.tier === 'running' || found.spec.guest.memoryMb <= suspendableMb) return []
+  const detail = `must be running: Fly suspends no machine of more than ${suspendableMb} MB, and ${spec.class} has ${found.spec.guest.memoryMb}`
+  return [{ code: 'invalid', path: 'spec.tier', detail }]
+}
+
+interface Written {
+  readonly found: StoredPool
+  readonly created: boolean
+}
+
+/** One try; undefined when somebody else wrote first. */
+async function tryPut(routes: PoolRoutes, wanted: PoolDocument, when: Preconditions): Promise<Written | undefined> {
+  const { pools, clock } = routes
+  const before = await pools.store.read(wanted.name)
+  checkPreconditions(when, before, 'pool')
+  const violations = violationsOf(routes, wanted)
+  if (violations.length > 0) throw refused(violations)
+  if (before !== undefined) {
+    const same = JSON.stringify(before.spec) === JSON.stringify(wanted.spec)
+    const found = same ? before : await pools.store.change(before, wanted.spec)
+    return found && { found, created: false }
+  }
+  const uid = newUid((length) => clock.bytes(length))
+  const found = { ...wanted, uid, generation: 1, revision: 1, createdAt: clock.now() }
+  return (await pools.store.add(found)) ? { found, created: true } : undefined
+}
+
+async function tryRemove({ pools }: PoolRoutes, name: string, when: Preconditions): Promise<true | undefined> {
+  const before = await pools.store.read(name)
+  if (before === undefined) throw unknownPool(name)
+  checkPreconditions(when, before, 'pool')
+  return (await pools.store.remove(before)) ? true : undefined
+}
+
+async function answer(routes: PoolRoutes, context: Context, found: StoredPool, status = 200): Promise<void> {
+  context.status = status
+  context.set('ETag', etagOf(found))
+  context.body = await viewOf(routes, found)
+}
+
+const readers = { method: 'get', tag: 'pools', roles: ['admin', 'billing', 'viewer'] } as const
+const tagged = (description: string) => json(poolShape, { description, headers: ['ETag'] })
+
+function reads(routes: PoolRoutes): readonly Operation[] {
+  return [
+    operation({
+      ...readers,
+      ...{ id: 'listPools', path: '/v1/pools', summary: 'The pools, and how many machines stand ready in each.' },
+      answers: { 200: json(z.strictObject({ items: z.array(poolShape) })) },
+      handle: async ({ context }) => {
+        const found = await routes.pools.store.all()
+        context.body = { items: await Promise.all(found.map((pool) => viewOf(routes, pool))) }
+      },
+    }),
+    operation({
+      ...readers,
+      ...{ id: 'getPool', path: '/v1/pools/{name}', summary: 'One pool.' },
+      conditional: true,
+      answers: { 200: tagged('The pool.'), 304: empty('The reader has it already.') },
+      problems: [404],
+      handle: async ({ context, params: { name } }) => {
+        const found = await routes.pools.store.read(name)
+        if (found === undefined) throw unknownPool(name)
+        await answer(routes, context, found)
+        if (notModified(context.get('if-none-match'), found)) context.status = 304
+      },
+    }),
+  ]
+}
+
+/** The operations under /v1/pools. */
+export function poolOperations(routes: PoolRoutes): readonly Operation[] {
+  return [
+    ...reads(routes),
+    operation({
+      ...{ id: 'putPool', method: 'put', path: '/v1/pools/{name}', tag: 'pools', roles: ['admin'] },
+      summary: 'Creates or replaces a pool.',
+      body: document(poolDocument),
+      conditional: true,
+      answers: {
+        200: tagged('It is so.'),
+        201: json(poolShape, { description: 'It was created.', headers: ['ETag', 'Location'] }),
+      },
+      problems: [409],
+      handle: async ({ context, params: { name }, body }) => {
+        checkName(name, body.name)
+        const { found, created } = await settled(() => tryPut(routes, body, preconditions(context)), 'pool')
+        if (created) context.set('Location', `/v1/pools/${found.name}`)
+        await answer(routes, context, found, created ? 201 : 200)
+      },
+    }),
+    operation({
+      ...{ id: 'deletePool', method: 'delete', path: '/v1/pools/{name}', tag: 'pools', roles: ['admin'] },
+      summary: 'Removes a pool; its members, which nobody owns, are destroyed.',
+      conditional: true,
+      answers: { 204: empty('It is gone.') },
+      problems: [404, 409],
+      handle: async ({ context, params: { name } }) => {
+        await settled(() => tryRemove(routes, name, preconditions(context)), 'pool')
+        context.status = 204
+      },
+    }),
+  ]
+}
