@@ -37,6 +37,8 @@ const subjectOfStep: Readonly<Record<StepKind, Subject>> = {
   prepareMachine: 'Prepared',
   renewToken: 'MachineReady',
   personalise: 'Routable',
+  prepareSleep: 'MachineReady',
+  endSleep: 'Routable',
   requestCertificate: 'CertificateReady',
   deleteCertificate: 'CertificateReady',
   forgetTenant: 'Ready',

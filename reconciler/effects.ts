@@ -166,6 +166,8 @@ function changed(
     case 'prepareMachine':
     case 'renewToken':
     case 'personalise':
+    case 'prepareSleep':
+    case 'endSleep':
     case 'forgetTenant':
       return world
     case 'snapshotVolume':
@@ -183,13 +185,22 @@ function changed(
   }
 }
 
-/** What Fly is expected to do with one step. */
+/** A gateway that has nothing to do is ready for two minutes. */
+const readyMs = 120_000
+
+/** What Fly, and the gateway, are expected to do with one step. */
 export function effectOf(world: ForecastWorld, step: Step, making: Making): Effect {
   switch (step.kind) {
     case 'createVolume':
       return volumeMade(world, step, making)
     case 'createMachine':
       return machineMade(world, step, making)
+    case 'prepareSleep': {
+      const until = making.now + readyMs
+      return { world, created: { sleep: { kind: 'ready', suspension: 'suspension', until, wakeAt: undefined } } }
+    }
+    case 'endSleep':
+      return { world, created: { opened: 'open' } }
     default:
       return { world: changed(world, step, making), created: {} }
   }

@@ -8,7 +8,7 @@ import { Fault } from '../specs/faults.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import type { Wish } from './decision.ts'
 import type { ObservedMachine, ObservedVolume } from './observed.ts'
-import type { Ports } from './ports.ts'
+import type { Ports, SleepAnswer } from './ports.ts'
 import type { Step } from './step.ts'
 import { gatewayInput, wantedConfig } from './wish.ts'
 import { claims } from './world.ts'
@@ -19,6 +19,9 @@ export interface Created {
   readonly machine?: ObservedMachine
   /** When the LLM token in the configuration that was sent was issued; undefined where there is none. */
   readonly tokenIssuedAt?: Instant
+  /** What the gateway said about its sleep, and about its end. */
+  readonly sleep?: SleepAnswer
+  readonly opened?: 'open' | 'silent'
 }
 
 type StepOf<K extends Step['kind']> = Extract<Step, { kind: K }>
@@ -160,6 +163,10 @@ export async function execute(ports: Ports, tenant: Tenant, wish: Wish, step: St
     case 'personalise':
       await personalise(ports, tenant, wish, step)
       break
+    case 'prepareSleep':
+      return { sleep: await ports.sleeper.prepare(tenant.uid, step) }
+    case 'endSleep':
+      return { opened: await ports.sleeper.end(tenant.uid, step) }
     case 'requestCertificate':
       await cloud.requestCertificate(step.host)
       break

@@ -39,6 +39,12 @@ export interface MachineSize {
   readonly memoryMb: number
 }
 
+/** How a machine's main process ended last, where nobody had asked it to. */
+export interface ObservedExit {
+  readonly code: number
+  readonly at: Instant
+}
+
 /** A state that the machine came into, by Fly's own time. */
 export interface StateChange {
   readonly at: Instant
@@ -68,6 +74,7 @@ export interface ObservedMachine {
   readonly updatedAt: Instant
   /** Undefined where Fly does not show it. */
   readonly size?: MachineSize | undefined
+  readonly exit?: ObservedExit | undefined
   /** What Fly still tells of its past, oldest first; it forgets all of it when the machine is replaced. */
   readonly changes?: readonly StateChange[] | undefined
 }

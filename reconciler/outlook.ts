@@ -40,6 +40,8 @@ export const typicalSeconds: Readonly<Record<StepKind, number>> = {
   prepareMachine: 13,
   renewToken: 4,
   personalise: 1,
+  prepareSleep: 1,
+  endSleep: 1,
   requestCertificate: 2,
   deleteCertificate: 1,
   forgetTenant: 1,
@@ -111,6 +113,10 @@ function why(input: PlanInput, step: Step): string {
       return 'Two thirds of the token’s life are over; the gateway reads the new one as it runs.'
     case 'personalise':
       return 'The machine comes from a pool, and its gateway does not know the tenant’s configuration yet.'
+    case 'prepareSleep':
+      return 'What the gateway still does is finished first, and its user’s own next job is read.'
+    case 'endSleep':
+      return 'The gateway was made ready for sleep, and is wanted again.'
     case 'requestCertificate':
       return `There is no certificate for ${step.host} yet.`
     case 'deleteCertificate':

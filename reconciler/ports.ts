@@ -71,6 +71,36 @@ export interface Probe {
   ask(machine: ObservedMachine): Promise<ObservedGuest>
 }
 
+/** What a gateway says when it is asked to make ready for its machine's sleep. */
+export type SleepAnswer =
+  /** It takes nothing new until `until`; then it opens again by itself. `wakeAt`: the user's own next job. */
+  | {
+      readonly kind: 'ready'
+      readonly suspension: string
+      readonly until: Instant
+      readonly wakeAt: Instant | undefined
+    }
+  /** Something runs; with a `suspension` it takes nothing new meanwhile. */
+  | {
+      readonly kind: 'busy'
+      readonly why: string
+      readonly retryAfterMs: number
+      readonly suspension?: string | undefined
+    }
+  /** These channels are live. */
+  | { readonly kind: 'channels'; readonly names: readonly string[] }
+  | { readonly kind: 'silent'; readonly why: string }
+  /** It knows no such call, and is put to sleep as it is. */
+  | { readonly kind: 'unsupported' }
+
+/** The gateways' own part in a sleep. */
+export interface Sleeper {
+  /** Never throws. */
+  prepare(uid: string, step: Extract<Step, { kind: 'prepareSleep' }>): Promise<SleepAnswer>
+  /** Never throws: a gateway that says nothing opens by itself some time later. */
+  end(uid: string, step: Extract<Step, { kind: 'endSleep' }>): Promise<'open' | 'silent'>
+}
+
 /** Derived secrets: the same answer in every process and after every restart. */
 export interface Secrets {
   gatewayToken(uid: string): string
@@ -160,6 +190,7 @@ export interface Ports {
   readonly store: TenantStore
   readonly activity: ActivityStore
   readonly probe: Probe
+  readonly sleeper: Sleeper
   readonly secrets: Secrets
   readonly clock: Clock
   readonly journal: Journal

@@ -48,6 +48,13 @@ export const verdicts = {
     'MachineReady',
     'retry',
   ),
+  StartFails: says(
+    'The machine keeps stopping by itself and is not started again, because each failing start may spend the tenant’s LLM tokens.',
+    'person',
+    'MachineReady',
+    'edit',
+    'retry',
+  ),
   DriftPersists: says(
     'The machine was updated several times and still differs from what is wanted; somebody else may be changing it.',
     'person',

@@ -10,10 +10,12 @@ export const plain = {
     'VolumeReady',
     'diff',
   ),
+  AlmostFull: says('The volume is almost full.', 'nothing', 'VolumeReady', 'edit'),
   NotCreated: says('The volume has not been created yet.', 'step-in-progress', 'VolumeReady'),
   NoMachine: says('There is no machine.', 'step-in-progress', 'MachineReady'),
   Started: says('The machine runs.', 'nothing', 'MachineReady'),
   NotStarted: says('The machine does not run.', 'step-in-progress', 'MachineReady', 'retry'),
+  Exited: says('The machine’s main process has ended by itself.', 'step-in-progress', 'MachineReady', 'retry', 'edit'),
   Installed: says('The browser packages are installed.', 'nothing', 'Prepared'),
   NewRootFilesystem: says(
     'The machine has a new root filesystem, on which the browser packages are not installed yet.',
@@ -89,6 +91,12 @@ export const waits = {
   ),
   FallingAsleep: says(
     'Nobody uses the tenant; it is about to be put to sleep.',
+    'step-in-progress',
+    'MachineReady',
+    'retry',
+  ),
+  GatewayBusy: says(
+    'The gateway still works on something, which it finishes before its machine is put to rest.',
     'step-in-progress',
     'MachineReady',
     'retry',

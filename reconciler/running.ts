@@ -1,7 +1,7 @@
 // The road to a running tenant: app, volume, machine, gateway, browser packages, certificates. Pure.
 import type { ResolvedSpec } from '../specs/class.ts'
 import { findCondition } from '../specs/conditions.ts'
-import { crashAfter, startableAt } from './crash.ts'
+import { startFinding } from './crash.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { deferredUntil, driftOf, isAnonymous, restamp, update } from './drift.ts'
 import { hostFinding } from './host.ts'
@@ -9,6 +9,7 @@ import { unresolvedCreate } from './intent.ts'
 import { tokenFinding } from './llm-token.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
 import { retryOf } from './retries.ts'
+import { openingFinding } from './sleep.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
 import { act, nextLook, poll, settle, stall } from './verdicts.ts'
 import { nextMachine, nextVolume, type World } from './world.ts'
@@ -67,16 +68,11 @@ function started(input: PlanInput, machine: ObservedMachine, volume: ObservedVol
 /** In the middle of a replacement a machine reads `stopped` for a while (measured by others: fly-api.md 2.3). */
 const replacingMs = 30_000
 
-/** A machine that keeps stopping is started later and later: a failing start of the agent costs the tenant LLM tokens. */
 function start(input: PlanInput, world: World, machine: ObservedMachine): Decision {
   const { drift } = input.tenant.status
   if (drift?.updatedAt !== undefined && input.now - drift.updatedAt < replacingMs * input.settings.scale)
     return poll(input, 'MachineBusy', `Machine ${machine.id} is being replaced by its new version.`, drift.updatedAt)
-  const crash = crashAfter(input, world)
-  const at = startableAt(crash, input.settings.scale)
-  if (input.now >= at) return act({ kind: 'startMachine', id: machine.id })
-  const message = `Machine ${machine.id} has stopped by itself ${crash?.count ?? 0} times in a row; it is started again after a pause.`
-  return { kind: 'wait', reason: 'CrashLoop', message, until: at }
+  return startFinding(input, world, machine)
 }
 
 /**
@@ -173,6 +169,7 @@ function withVolume(input: PlanInput, world: World, volume: ObservedVolume): Dec
       hostFinding(input, machine) ??
       withoutData(input, machine, volume) ??
       machineFinding(input, world, machine, volume) ??
+      openingFinding(input, machine) ??
       restamp(input, machine) ??
       guestFinding(input, machine) ??
       certificateFinding(input) ??

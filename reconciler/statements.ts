@@ -1,4 +1,5 @@
 // The conditions of a tenant in words: what a person should know after one look. Pure.
+import { exitWords } from '../boot/exit.ts'
 import type { Instant } from '../specs/clock.ts'
 import type { ConditionType, Statement } from '../specs/conditions.ts'
 import type { Route } from '../specs/route.ts'
@@ -14,6 +15,9 @@ function say(type: ConditionType, yes: boolean, reason: string, message: string)
   return { type, status: yes ? 'True' : 'False', reason, message }
 }
 
+/** Nine tenths of a GB, as Fly's volumes are counted. */
+const fullAtBytes = 0.9 * 1024 ** 3
+
 function volumeStatement({ tenant }: PlanInput, { volume, duplicates }: World): Statement {
   if (volume === undefined)
     return tenant.status.volume === undefined
@@ -21,6 +25,13 @@ function volumeStatement({ tenant }: PlanInput, { volume, duplicates }: World): 
       : say('VolumeReady', false, 'VolumeMissing', `Volume ${tenant.status.volume.id} cannot be found on Fly.`)
   if (volume.state !== 'ready')
     return say('VolumeReady', false, 'VolumeBusy', `Volume ${volume.id} is ${volume.state}.`)
+  if (volume.usedBytes > volume.sizeGb * fullAtBytes)
+    return say(
+      'VolumeReady',
+      true,
+      'AlmostFull',
+      `Volume ${volume.id} (${volume.sizeGb} GB) is more than nine tenths full; a gateway that cannot write fails. Set spec.volume.sizeGb to more, or remove files.`,
+    )
   const extra = duplicates.map(({ id }) => id).join(', ')
   return extra === ''
     ? say('VolumeReady', true, 'Ready', `Volume ${volume.id} (${volume.sizeGb} GB) is ready.`)
@@ -34,7 +45,10 @@ function volumeStatement({ tenant }: PlanInput, { volume, duplicates }: World): 
 
 function machineStatement({ machine }: World): Statement {
   if (machine === undefined) return say('MachineReady', false, 'NoMachine', 'There is no machine.')
-  const started = machine.state === 'started'
+  const { exit, state } = machine
+  const started = state === 'started'
+  if (exit !== undefined && (state === 'stopped' || state === 'failed'))
+    return say('MachineReady', false, 'Exited', `Machine ${machine.id} is ${state}: ${exitWords(exit.code)}.`)
   return say('MachineReady', started, started ? 'Started' : 'NotStarted', `Machine ${machine.id} is ${machine.state}.`)
 }
 
@@ -86,6 +100,13 @@ function warmStatement(input: PlanInput, decision: Decision): Statement {
   return say('Ready', false, 'Provisioning', 'It is being made ready for a tenant to come.')
 }
 
+function channelsText({ tenant, wish }: PlanInput): string {
+  const { names = [] } = tenant.status.channels ?? {}
+  const { afterMinutes = 0, withChannels = false } = wish.resolved?.idle ?? {}
+  if (names.length === 0 || afterMinutes === 0 || withChannels) return ''
+  return ` It does not sleep, because a channel is live: ${names.join(', ')}.`
+}
+
 function readyStatement(input: PlanInput, decision: Decision, route: Route): Statement {
   const { wish, tenant } = input
   if (wish.effective === 'deleted') return deletedStatement(input, decision)
@@ -97,7 +118,7 @@ function readyStatement(input: PlanInput, decision: Decision, route: Route): Sta
     return say('Ready', false, 'Suspended', `${tenant.name} is suspended by ${owner}.`)
   }
   if (route.kind === 'forward' && (decision.kind === 'settled' || isGentle(decision, input)))
-    return say('Ready', true, 'Running', 'The machine answers and its road is open.')
+    return say('Ready', true, 'Running', `The machine answers and its road is open.${channelsText(input)}`)
   if (decision.kind === 'wait' || decision.kind === 'stalled')
     return say('Ready', false, decision.reason, decision.message)
   return say(

@@ -27,6 +27,7 @@ import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
 import { forgotten, remembered, retryOf } from './retries.ts'
 import { withVolume } from './restore.ts'
+import { sleepAfter, sleepDone } from './sleep.ts'
 import type { Step } from './step.ts'
 import { inStateSince } from './stuck.ts'
 import { personalAfter, unclaimedAfter, warmAfter } from './warm.ts'
@@ -142,6 +143,8 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     awakeSince: awakeAfter(input),
     asleepSince: asleepAfter(input),
     crash: crashAfter(input, world),
+    sleep: sleepAfter(input, world),
+    channels: tenant.status.channels,
     replacedAt: replacedAfter(input, decision),
     fenced: fencedAfter(input, world),
     retainedSince: deleted && (retained || settled) ? (tenant.status.retainedSince ?? now) : undefined,
@@ -161,7 +164,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
 export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
   const { status } = tenant
   const llm = llmAfter(status, step, created, now)
-  const done = { ...status, llm, ...forgotten(status, (retry) => retry.step === step.kind) }
+  const done = { ...status, llm, ...sleepDone(tenant, step, created, now), ...forgotten(status, (retry) => retry.step === step.kind) }
   if (step.kind === 'personalise') return { ...done, personal: { boot: step.boot, specHash: step.specHash } }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)

@@ -53,6 +53,26 @@ export type Step =
   | { readonly kind: 'renewToken'; readonly id: string; readonly boot: string }
   /** Tells the running gateway of a claimed machine whose it is; `specHash`: the wish that it is told. */
   | { readonly kind: 'personalise'; readonly id: string; readonly boot: string; readonly specHash: string }
+  /** Asks the gateway to finish what runs and to take nothing new. `request` names this sleep. */
+  | {
+      readonly kind: 'prepareSleep'
+      readonly id: string
+      readonly address: string
+      readonly incarnation: number
+      readonly request: string
+      /** An owner's word: it takes nothing new while it finishes. Else it is only ready when nothing runs anyway. */
+      readonly drain: boolean
+      /** Whether live channels keep it awake. */
+      readonly channels: boolean
+    }
+  /** Lets the gateway take work again. */
+  | {
+      readonly kind: 'endSleep'
+      readonly id: string
+      readonly address: string
+      readonly incarnation: number
+      readonly suspension: string
+    }
   | { readonly kind: 'requestCertificate'; readonly host: string }
   | { readonly kind: 'deleteCertificate'; readonly host: string }
   /** The tenant's document becomes a tombstone: ids for ever, nothing about the person. */
@@ -85,6 +105,8 @@ export const stepWords: Readonly<Record<StepKind, string>> = {
   prepareMachine: 'installing the browser packages',
   renewToken: 'renewing the token for the LLM proxy',
   personalise: 'telling the gateway whose it is',
+  prepareSleep: 'asking the gateway to make ready for sleep',
+  endSleep: 'letting the gateway take work again',
   requestCertificate: 'requesting the certificate',
   deleteCertificate: 'deleting the certificate',
   forgetTenant: 'purging the tenant',

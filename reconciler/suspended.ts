@@ -2,10 +2,11 @@
 import { faultRules } from '../specs/faults.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import { driftOf, restamp, update } from './drift.ts'
-import { fallingAsleep } from './idle.ts'
+import { fallingAsleep, wakesAt } from './idle.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
 import { retryOf } from './retries.ts'
+import { gatewayFinding } from './sleep.ts'
 import { busy } from './stuck.ts'
 import { act, settle } from './verdicts.ts'
 import type { World } from './world.ts'
@@ -29,10 +30,12 @@ export function canSuspend(input: PlanInput): boolean {
   return memoryMb <= suspendableMb && !suspendRefused(input)
 }
 
-function rest(input: PlanInput, { id }: ObservedMachine): Decision {
+function rest(input: PlanInput, machine: ObservedMachine): Decision {
+  const { id } = machine
   const suspend = canSuspend(input)
   const unusedSince = input.wish.effective === 'idle-suspended' ? (input.wish.lastUsedAt ?? 0) : undefined
-  return fallingAsleep(input) ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
+  const first = fallingAsleep(input) ?? gatewayFinding(input, machine)
+  return first ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
 }
 
 /** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */
@@ -46,6 +49,11 @@ function whileResting(input: PlanInput, { volume }: World, machine: ObservedMach
   return update(input, machine, volume, false)
 }
 
+/** At rest; who sleeps only because nobody uses it is looked at again when its user's own job is due. */
+function atRest(input: PlanInput): Decision {
+  return settle(input, input.wish.effective === 'idle-suspended' ? wakesAt(input.tenant) : undefined)
+}
+
 export function planSuspended(input: PlanInput, world: World): Decision {
   const { machine } = world
   if (machine === undefined)
@@ -57,7 +65,7 @@ export function planSuspended(input: PlanInput, world: World): Decision {
       return rest(input, machine)
     case 'suspended':
     case 'stopped':
-      return whileResting(input, world, machine) ?? settle(input)
+      return whileResting(input, world, machine) ?? atRest(input)
     case 'failed':
       return settle(input)
   }

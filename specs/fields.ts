@@ -73,7 +73,11 @@ export const guest = z
 export const volume = z.strictObject({ sizeGb: z.int().min(1).max(500) })
 
 /** Idle policy: after how many minutes without use a tenant is put to sleep; 0 keeps it awake. */
-export const idle = z.strictObject({ afterMinutes: z.int().min(0).max(43_200) })
+export const idle = z.strictObject({
+  afterMinutes: z.int().min(0).max(43_200),
+  /** Also while a channel such as Telegram is live, which then receives nothing; without it such a tenant stays awake. */
+  withChannels: z.boolean().optional(),
+})
 
 export type Guest = z.infer<typeof guest>
 export type IdlePolicy = z.infer<typeof idle>

@@ -102,6 +102,35 @@ export interface DriftRecord {
 export interface CrashRecord {
   readonly count: number
   readonly at: Instant
+  /** Of the wish that it stopped under. */
+  readonly generation?: number | undefined
+  /** How its main process ended last, where Fly tells. */
+  readonly exitCode?: number | undefined
+}
+
+/** What the gateway last said when it was asked to make ready for its machine's sleep. */
+export interface SleepRecord {
+  readonly machine: string
+  /** Names this sleep to the gateway: the same each time that it is asked. */
+  readonly request: string
+  /** When it was first asked, when it answered last, and how often in a row it did not. */
+  readonly since: Instant
+  readonly at: Instant
+  readonly silent: number
+  readonly answer: 'ready' | 'busy' | 'silent' | 'unsupported'
+  /** Ready until then; else when it is asked again. */
+  readonly until: Instant
+  /** Set while the gateway takes nothing new: what it is to be opened again with. */
+  readonly suspension?: string | undefined
+  readonly why?: string | undefined
+  /** When the next job is due that the tenant's user made. */
+  readonly wakeAt?: Instant | undefined
+}
+
+/** Channels (Telegram and the like) that were live when the gateway was asked: asleep it would receive nothing. */
+export interface ChannelsRecord {
+  readonly at: Instant
+  readonly names: readonly string[]
 }
 
 /** A create whose outcome may be unknown after a crash: written before the call, resolved before anything else. */
@@ -188,6 +217,8 @@ export interface TenantStatus {
   readonly certificates?: readonly string[] | undefined
   readonly drift?: DriftRecord | undefined
   readonly crash?: CrashRecord | undefined
+  readonly sleep?: SleepRecord | undefined
+  readonly channels?: ChannelsRecord | undefined
   /** When a machine of this tenant was last given up for another one. */
   readonly replacedAt?: Instant | undefined
   /** The last machines that were given up: never the tenant's again, destroyed again when they come back. */

@@ -21,6 +21,7 @@ import type { Clock } from '../specs/clock.ts'
 import type { BookStores } from './class-book.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
+import { sleeperOf } from './gateway/sleep.ts'
 import { poolKeeper } from './pools.ts'
 import { gatewayProbe } from './probe.ts'
 import { activityIn } from './store/activity.ts'
@@ -151,6 +152,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
     store: tenants,
     activity,
     probe: gatewayProbe({ secrets: keys, clock, port: settings.bridgePort, timeoutMs: 3_000 }),
+    sleeper: sleeperOf({ keys, clock, port: settings.bridgePort, timeoutMs: 5_000 }),
     secrets: keys,
     clock,
     journal,

@@ -6,6 +6,7 @@ import {
   machineState,
   type CertificateState,
   type MachineSize,
+  type ObservedExit,
   type ObservedMachine,
   type ObservedSnapshot,
   type ObservedVolume,
@@ -59,6 +60,16 @@ export function stateChanges(events: readonly MachineEvent[]): StateChange[] {
   })
 }
 
+/** The last exit, unless a stop was asked for, or the machine was started after it. */
+export function lastExit(events: readonly MachineEvent[]): ObservedExit | undefined {
+  const found = events.find(({ type }) => type === 'exit' || type === 'start' || type === 'launch')
+  const { exit_event: exit = found?.request?.MonitorEvent?.exit_event } = found?.request ?? {}
+  if (found?.type !== 'exit' || exit?.requested_stop === true) return undefined
+  // Fly leaves out what is zero.
+  const { exit_code: code = exit?.guest_exit_code ?? 0, oom_killed: oom = false } = exit ?? {}
+  return { code: oom ? 137 : code, at: found.timestamp }
+}
+
 /** The size in a machine's configuration, as far as Fly shows it. */
 export function sizeOf({ config, incomplete_config: partial }: Machine): MachineSize | undefined {
   const { cpu_kind: cpuKind, cpus, memory_mb: memoryMb } = (config ?? partial)?.guest ?? {}
@@ -88,6 +99,7 @@ export function observedMachine(machine: Machine, naming: Naming): ObservedMachi
     createdAt: instant(machine.created_at),
     updatedAt: instant(machine.updated_at),
     size: sizeOf(machine),
+    exit: lastExit(machine.events ?? []),
     changes: stateChanges(machine.events ?? []),
   }
 }

@@ -7,6 +7,7 @@ import type { LedgerEntry } from '../../reconciler/guards/view.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { planSettings, standard, tenantWith } from './tenants.ts'
+import { wordlessSleeper } from './sleepers.ts'
 
 export interface MemoryGuardStore extends GuardStore {
   wish: FleetWish
@@ -107,6 +108,7 @@ export function fleetOf(
       },
     },
     probe: { ask: async ({ id }) => ({ kind: 'ready', boot: id }) },
+    sleeper: wordlessSleeper,
     secrets: {
       gatewayToken: () => 'gateway',
       bridgeKey: () => new Uint8Array(32),

@@ -13,6 +13,7 @@ import type { ClassSpec } from '../../specs/class.ts'
 import { Fault } from '../../specs/faults.ts'
 import { newUid } from '../../specs/names.ts'
 import type { Tenant } from '../../specs/tenant.ts'
+import { wordlessSleeper } from './sleepers.ts'
 
 /** What Fly holds of one machine. */
 interface Machine {
@@ -118,6 +119,7 @@ export function fleetPorts(model: FleetModel, store: Ports['store'], classOf: Po
   return {
     cloud: cloudOver(model),
     store,
+    sleeper: wordlessSleeper,
     probe: {
       ask: async ({ id }) => {
         const machine = model.machines.get(id)

@@ -28,6 +28,7 @@ import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { world, type World } from '../sim/fixture.ts'
 import { until } from './processes.ts'
 import { planSettings } from './tenants.ts'
+import { wordlessSleeper } from './sleepers.ts'
 
 /** Everything that a call may have changed; the rest of the simulator's actions only look. */
 const looks = /^(?!leaseGet)(.*(Get|List|Wait|Events|Versions|Processes)|placements|tokenCurrent)$/
@@ -105,6 +106,7 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
     store: tenants,
     activity: activityIn(store.db),
     probe: { ask: ({ id, version }) => Promise.resolve({ kind: 'ready', boot: `${id} ${version}` }) },
+    sleeper: wordlessSleeper,
     secrets: await keysFrom(new Uint8Array(32), clock),
     clock,
     journal: { note: () => {}, defect: (_uid, error) => t.fail(error instanceof Error ? error.stack : String(error)) },

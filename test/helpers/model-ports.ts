@@ -2,6 +2,7 @@
 // test can pull the plug before it, after it, or make it fail.
 import { VirtualClock } from './virtual-clock.ts'
 import { applyStep, emptyWorld, passTime, type ModelWorld, type Source } from './model.ts'
+import { modelSleeper, type ModelSleeper } from './sleepers.ts'
 import { planSettings, standard } from './tenants.ts'
 import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
 import type { Created } from '../../reconciler/execute.ts'
@@ -30,19 +31,25 @@ export interface Outside {
   claims: string[]
   lastUsedAt: number | undefined
   seen: string[]
+  readonly sleeper: ModelSleeper
   /** Called around each call; throwing there is the crash or the fault. */
   trip(call: string, moment: 'before' | 'after'): void
   pass(): void
 }
 
 export function outsideOf(tenant: Tenant): Outside {
-  return {
+  const clock = new VirtualClock()
+  const outside: Outside = {
     world: emptyWorld(),
     tenant,
     calls: [],
     mutations: [],
     journal: [],
-    clock: new VirtualClock(),
+    clock,
+    sleeper: modelSleeper(clock, (name) => {
+      outside.calls.push(name)
+      outside.trip(name, 'before')
+    }),
     lagMs: 0,
     purged: false,
     claims: [],
@@ -53,6 +60,7 @@ export function outsideOf(tenant: Tenant): Outside {
       this.world = passTime(this.world)
     },
   }
+  return outside
 }
 
 async function call<T>(outside: Outside, name: string, effect: () => T): Promise<T> {
@@ -162,6 +170,7 @@ export function portsOver(outside: Outside): Ports {
       sleep: (_uid, at) => call(outside, 'activity.sleep', () => (outside.lastUsedAt ?? 0) <= at),
     },
     probe: { ask: () => call(outside, 'probe', () => outside.world.guest) },
+    sleeper: outside.sleeper,
     secrets: {
       gatewayToken: () => 'gateway',
       bridgeKey: () => new Uint8Array(32),

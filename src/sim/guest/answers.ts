@@ -6,6 +6,7 @@ import net from 'node:net'
 import { pipeline } from 'node:stream'
 import { controlPage } from './control-page.ts'
 import { setting, type Settings } from './settings.ts'
+import type { Sleeping } from './sleeping.ts'
 
 /** What the answers depend on. */
 export interface GatewayView {
@@ -14,6 +15,7 @@ export interface GatewayView {
   readonly token: string
   readonly settings: () => Settings
   readonly ready: () => boolean
+  readonly sleeping: Pick<Sleeping, 'answer' | 'held'>
   /** Since the start, in milliseconds. */
   readonly uptime: () => number
 }
@@ -100,9 +102,10 @@ function echo(request: IncomingMessage, response: ServerResponse): void {
 }
 
 function readiness(response: ServerResponse, view: GatewayView, path: string, known: boolean): void {
-  const ready = view.ready()
+  const held = view.sleeping.held()
+  const ready = view.ready() && !held
   const more = known ? { version: 'stand-in', uptimeMs: Math.round(view.uptime()) } : {}
-  const body = path === '/startupz' ? { status: ready ? 'started' : 'starting' } : { ready }
+  const body = path === '/startupz' ? { status: ready ? 'started' : held ? 'draining' : 'starting' } : { ready }
   json(response, ready ? 200 : 503, { ...body, ...more })
 }
 

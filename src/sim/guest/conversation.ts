@@ -1,4 +1,5 @@
-// The stand-in gateway's WebSockets: OpenClaw's connect exchange (or a bearer token on the upgrade), then an echo.
+// The stand-in gateway's WebSockets: OpenClaw's connect exchange (or a bearer token on the upgrade), then the calls around a
+// sleep, and an echo of everything else.
 // `/echo` is an echo without a token, for trying out.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -10,6 +11,12 @@ const maxPayload = 25 * 1024 * 1024
 const exchangeMs = 10_000
 const protocol = 4
 
+interface Call {
+  readonly id: string
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
 interface ConnectRequest {
   readonly type: 'req'
   readonly id: string
@@ -18,6 +25,17 @@ interface ConnectRequest {
     readonly minProtocol?: unknown
     readonly maxProtocol?: unknown
     readonly auth?: { readonly token?: unknown }
+  }
+}
+
+function callIn(text: string): Call | undefined {
+  try {
+    const value = JSON.parse(text) as (Partial<Call> & { readonly type?: unknown }) | null
+    const { id, method, params = {} } = value ?? {}
+    return value?.type === 'req' && id !== undefined && method !== undefined ? { id, method, params } : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }
 
@@ -42,11 +60,25 @@ function echo(socket: WebSocket): void {
   socket.on('message', (message: RawData, isBinary: boolean) => socket.send(message, { binary: isBinary }))
 }
 
+/** After the exchange. */
+function operate(socket: WebSocket, view: GatewayView): void {
+  socket.on('message', (message: Buffer, isBinary: boolean) => {
+    const call = isBinary ? undefined : callIn(message.toString('utf8'))
+    const reply = call && view.sleeping.answer(call.method, call.params)
+    if (call === undefined || reply === undefined) socket.send(message, { binary: isBinary })
+    else if (reply.ok) socket.send(JSON.stringify({ type: 'res', id: call.id, ...reply }))
+    else {
+      const { code, message: why } = reply
+      socket.send(JSON.stringify({ type: 'res', id: call.id, ok: false, error: { code, message: why } }))
+    }
+  })
+}
+
 const helloOk = (view: GatewayView) => ({
   type: 'hello-ok',
   protocol,
   server: { version: 'stand-in', connId: randomBytes(8).toString('hex') },
-  features: { methods: ['connect'], events: ['connect.challenge', 'tick'] },
+  features: { methods: ['connect', 'gateway.suspend.prepare', 'gateway.suspend.resume'], events: ['connect.challenge', 'tick'] },
   snapshot: { uid: view.uid, incarnation: view.incarnation },
   policy: { maxPayload, tickIntervalMs: 30_000 },
 })
@@ -71,7 +103,7 @@ function admit(socket: WebSocket, view: GatewayView, request: ConnectRequest | u
     socket.close(1013, 'gateway starting')
   } else {
     socket.send(JSON.stringify({ type: 'res', id: request.id, ok: true, payload: helloOk(view) }))
-    echo(socket)
+    operate(socket, view)
   }
 }
 

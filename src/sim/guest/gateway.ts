@@ -7,6 +7,7 @@ import path from 'node:path'
 import { answer, type GatewayView } from './answers.ts'
 import { upgrades } from './conversation.ts'
 import { GuestExit, liveSettings, takeOver } from './settings.ts'
+import { sleepingOn } from './sleeping.ts'
 import { startupOf } from './startup.ts'
 
 export interface GatewayStart {
@@ -16,6 +17,8 @@ export interface GatewayStart {
   readonly scale: number
   /** Milliseconds that the machine has run, not counting time in suspend. */
   readonly ran: () => number
+  /** Epoch milliseconds. */
+  readonly now: () => number
 }
 
 export interface Gateway {
@@ -43,7 +46,7 @@ function required(env: GatewayStart['env'], name: string): string {
  *
  * @throws {GuestExit} when the real one would not start: no token, no usable configuration
  */
-export async function startGateway({ env, folder, scale, ran }: GatewayStart): Promise<Gateway> {
+export async function startGateway({ env, folder, scale, ran, now }: GatewayStart): Promise<Gateway> {
   const token = required(env, 'OPENCLAW_GATEWAY_TOKEN')
   const uid = required(env, 'MOORAGE_UID')
   const incarnation = required(env, 'MOORAGE_INCARNATION')
@@ -58,6 +61,7 @@ export async function startGateway({ env, folder, scale, ran }: GatewayStart): P
     settings,
     uptime: ran,
     ready: () => ran() >= startup.readyAfterMs,
+    sleeping: sleepingOn(folder, now),
   }
   const server = http.createServer({ requestTimeout: 0 }, (request, response) => answer(request, response, view))
   const open = new Set<net.Socket>()

@@ -124,7 +124,7 @@ export class Guest implements RunningGuest {
   async #open(): Promise<void> {
     const { env, volumeFolder, rootFolder, scale } = this.#start
     const folder = volumeFolder ?? rootFolder
-    this.#gateway = await startGateway({ env, folder, scale, ran: () => this.#ran() })
+    this.#gateway = await startGateway({ env, folder, scale, ran: () => this.#ran(), now: this.#now })
     this.#bridge = await listen(this.#start, this.#gateway.port, undefined)
     this.#boot = this.#bridge.boot
   }

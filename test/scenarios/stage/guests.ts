@@ -3,9 +3,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { ObservedGuest, ObservedMachine } from '../../../reconciler/observed.ts'
-import type { Probe } from '../../../reconciler/ports.ts'
+import type { Probe, Sleeper } from '../../../reconciler/ports.ts'
 import type { Clock } from '../../../specs/clock.ts'
 import type { ExecResult, GuestHost, GuestStart } from '../../../src/sim/guest-host.ts'
+import { modelSleeper, restful } from '../../helpers/sleepers.ts'
 import { memoryGuests } from '../../sim/memory-guests.ts'
 
 /** What a tenant's machines have gone through, all of them together. */
@@ -27,6 +28,12 @@ export interface Mood {
   readonly installExits: readonly number[]
   /** The same for new tokens. */
   readonly renewExits: readonly number[]
+  /** What runs in the gateways; '' where nothing does. */
+  readonly busy: string
+  /** In how many milliseconds from now the user's own next job is due; 0 where there is none. */
+  readonly jobIn: number
+  /** Live channels. */
+  readonly channels: readonly string[]
 }
 
 export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefined }
@@ -34,6 +41,7 @@ export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefine
 export interface ScenarioGuests {
   readonly host: GuestHost
   readonly probe: Probe
+  readonly sleeper: Sleeper
   setMood(mood: MoodChange): void
   history(uid: string): GuestHistory
   /** A guest that met data of another tenant. */
@@ -84,7 +92,18 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   const bornAt = new Map(saved?.bornAt)
   const bootOf = new Map(saved?.bootOf)
   const trespasses: string[] = []
-  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [] }
+  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [], busy: '', jobIn: 0, channels: [] }
+  let jobAt: number | undefined
+  const sleepers = new Map<string, ReturnType<typeof modelSleeper>>()
+  const sleeperOf = (machine: string) => {
+    const known = sleepers.get(machine) ?? modelSleeper(clock)
+    sleepers.set(machine, known)
+    const silent = mood.gateway === 'unreachable' || inner.up.get(machine) === undefined
+    const due = jobAt !== undefined && jobAt > clock.now() ? jobAt : undefined
+    const busy = mood.busy === '' ? undefined : mood.busy
+    known.mood = { ...restful, silent, busy, jobAt: due, channels: mood.channels }
+    return known
+  }
 
   const historyOf = (uid: string) => histories.get(uid) ?? nothingYet
   const note = (uid: string, more: Partial<GuestHistory>) => histories.set(uid, { ...historyOf(uid), ...more })
@@ -102,6 +121,7 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
     look(guest)
     await inner.start(guest)
     bornAt.set(guest.machine, clock.now())
+    sleepers.delete(guest.machine)
     bootOf.set(guest.machine, `boot-${historyOf(uidOf(guest)).boots}`)
     if (guest.volumeFolder !== undefined && ownerOn(guest.volumeFolder) === undefined)
       writeFileSync(join(guest.volumeFolder, 'owner'), uidOf(guest))
@@ -135,15 +155,22 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
     const itself = uidOf(guest) === uid && guest.env['MOORAGE_INCARNATION'] === String(incarnation)
     if (!itself || guest.address !== address || mood.gateway === 'mismatch') return { kind: 'mismatch' }
     const boot = bootOf.get(id) ?? ''
-    const started = clock.now() - (bornAt.get(id) ?? 0) >= startupMs && mood.gateway === 'well'
+    const settled = clock.now() - (bornAt.get(id) ?? 0) >= startupMs && sleepers.get(id)?.held() === undefined
+    const started = settled && mood.gateway === 'well'
     return started ? { kind: 'ready', boot } : { kind: 'starting', boot }
   }
 
   return {
     host: { ...inner, start, exec },
     probe: { ask: (machine) => Promise.resolve(answer(machine)) },
-    setMood: ({ gateway = mood.gateway, installExits = mood.installExits, renewExits = mood.renewExits }) => {
-      mood = { gateway, installExits, renewExits }
+    sleeper: {
+      prepare: (uid, step) => sleeperOf(step.id).prepare(uid, step),
+      end: (uid, step) => sleeperOf(step.id).end(uid, step),
+    },
+    setMood: (change) => {
+      const set = Object.entries(change).filter(([, value]) => value !== undefined)
+      mood = { ...mood, ...(Object.fromEntries(set) as Partial<Mood>) }
+      if (change.jobIn !== undefined) jobAt = change.jobIn === 0 ? undefined : clock.now() + change.jobIn
     },
     history: historyOf,
     trespasses,

@@ -29,6 +29,9 @@ const mood = z
     gateway: z.enum(['well', 'unreachable', 'starting', 'mismatch']),
     installExits: z.array(z.int()),
     renewExits: z.array(z.int()),
+    busy: z.string(),
+    jobIn: duration,
+    channels: z.array(z.string()),
   })
   .partial()
 

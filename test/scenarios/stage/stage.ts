@@ -150,6 +150,7 @@ async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands
     store: stores.tenants,
     activity: stores.activity,
     probe: parts.guests.probe,
+    sleeper: parts.guests.sleeper,
     secrets: { ...keys, llmToken: (uid) => stillness.busy(keys.llmToken(uid)) },
     clock,
     journal,
