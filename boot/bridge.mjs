@@ -203,9 +203,12 @@ function acceptor(me, open, most) {
   }
 }
 
+/** What an accept says when its socket listens no more: somebody ended it from outside. */
+const DEAD = ['EINVAL', 'EBADF', 'ENOTSOCK']
+
 /**
- * Binds the address, and tries again while it is not up yet or still taken; a fault after that is a failed accept, which
- * concerns one caller only.
+ * Binds the address, and tries again while it is not up yet or still taken. A fault after that is a failed accept, which
+ * concerns one caller only; but without a listener nobody would reach the machine any more, so its end is fatal.
  *
  * @param {net.Server} server
  * @param {{ host: string, port: number, forMs: number, fatal: (error: Error) => void }} to
@@ -216,16 +219,28 @@ function bind(server, { host, port, forMs, fatal }) {
   /** @type {NodeJS.Timeout | undefined} */
   let again
   let bound = false
+  let given = false
+  const lost = () => {
+    if (!given) fatal(new Error(`the bridge listens no more on ${host} port ${port}`))
+    given = true
+  }
   const listen = () => void server.listen({ host, port, backlog: 1_024 })
   server.on('listening', () => (bound = true))
+  server.on('close', lost)
   server.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-    if (bound) return
+    if (bound) {
+      if (DEAD.includes(error.code ?? '')) lost()
+      return
+    }
     const later = error.code === 'EADDRNOTAVAIL' || error.code === 'EADDRINUSE'
     if (later && performance.now() < until) again = setTimeout(listen, BIND_AGAIN_MS)
     else fatal(new Error(`the bridge cannot listen on ${host} port ${port}: ${error.message}`, { cause: error }))
   })
   listen()
-  return () => clearTimeout(again)
+  return () => {
+    given = true
+    clearTimeout(again)
+  }
 }
 
 /**

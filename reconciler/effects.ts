@@ -185,9 +185,6 @@ function changed(
   }
 }
 
-/** A gateway that has nothing to do is ready for two minutes. */
-const readyMs = 120_000
-
 /** What Fly, and the gateway, are expected to do with one step. */
 export function effectOf(world: ForecastWorld, step: Step, making: Making): Effect {
   switch (step.kind) {
@@ -196,8 +193,9 @@ export function effectOf(world: ForecastWorld, step: Step, making: Making): Effe
     case 'createMachine':
       return machineMade(world, step, making)
     case 'prepareSleep': {
-      const until = making.now + readyMs
-      return { world, created: { sleep: { kind: 'ready', suspension: 'suspension', until, wakeAt: undefined } } }
+      // As long as its lease lasts, which the record knows.
+      const answer = { kind: 'ready', suspension: 'suspension', until: Infinity, wakeAt: undefined } as const
+      return { world, created: { sleep: answer } }
     }
     case 'endSleep':
       return { world, created: { opened: 'open' } }

@@ -10,6 +10,7 @@ import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
+import { sleepText } from './sleep.ts'
 import { noSpans, traceOf, type SpanValues } from './spans.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
 import { spareMsFor, stepWords, type Step } from './step.ts'
@@ -117,7 +118,7 @@ async function act(ports: Ports, tenant: Tenant, wish: Wish, step: Step): Promis
   })
   const tookMs = ports.clock.now() - started
   if (result instanceof Fault) return failStep(ports, tenant, step.kind, result, tookMs)
-  note('done', step.kind, stepWords[step.kind], { tookMs })
+  note('done', step.kind, `${stepWords[step.kind]}${sleepText(result.sleep)}`, { tookMs })
   // A purged tenant has no status any more.
   if (step.kind === 'forgetTenant') return undefined
   await save(ports, tenant, statusDone(tenant, step, result, ports.clock.now()))

@@ -88,7 +88,12 @@ export function sleepAfter({ tenant, wish }: PlanInput, { machine }: World): Sle
 
 type Prepare = Extract<Step, { kind: 'prepareSleep' }>
 
-function recordOf(tenant: Tenant, { id, request }: Prepare, answer: SleepAnswer, now: Instant): SleepRecord | undefined {
+function recordOf(
+  tenant: Tenant,
+  { id, request }: Prepare,
+  answer: SleepAnswer,
+  now: Instant,
+): SleepRecord | undefined {
   const { sleep: before } = tenant.status
   const same = before?.machine === id && before.request === request && now - before.at < leaseMs ? before : undefined
   const base = { machine: id, request, since: same?.since ?? now, at: now, silent: 0 }
@@ -105,10 +110,37 @@ function recordOf(tenant: Tenant, { id, request }: Prepare, answer: SleepAnswer,
     }
     case 'silent': {
       const silent = (same?.silent ?? 0) + 1
-      return { ...base, answer: 'silent', silent, until: now + afterSilenceMs, suspension: same?.suspension, why: answer.why }
+      return {
+        ...base,
+        answer: 'silent',
+        silent,
+        until: now + afterSilenceMs,
+        suspension: same?.suspension,
+        why: answer.why,
+      }
     }
     case 'unsupported':
       return { ...base, answer: 'unsupported', until: now }
+  }
+}
+
+/** What the gateway said, for the journal. */
+export function sleepText(answer: SleepAnswer | undefined): string {
+  switch (answer?.kind) {
+    case undefined:
+      return ''
+    case 'ready': {
+      const { wakeAt } = answer
+      return wakeAt === undefined ? ': it is ready' : `: it is ready until its job of ${new Date(wakeAt).toISOString()}`
+    }
+    case 'busy':
+      return `: it is busy (${answer.why})`
+    case 'silent':
+      return `: no answer (${answer.why})`
+    case 'channels':
+      return `: it stays awake for ${answer.names.join(', ')}`
+    case 'unsupported':
+      return ': it knows no such call'
   }
 }
 

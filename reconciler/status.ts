@@ -164,7 +164,12 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
 export function statusDone(tenant: Tenant, step: Step, created: Created, now: Instant): TenantStatus {
   const { status } = tenant
   const llm = llmAfter(status, step, created, now)
-  const done = { ...status, llm, ...sleepDone(tenant, step, created, now), ...forgotten(status, (retry) => retry.step === step.kind) }
+  const done = {
+    ...status,
+    llm,
+    ...sleepDone(tenant, step, created, now),
+    ...forgotten(status, (retry) => retry.step === step.kind),
+  }
   if (step.kind === 'personalise') return { ...done, personal: { boot: step.boot, specHash: step.specHash } }
   if (step.kind === 'prepareMachine') return { ...done, preparedBoot: step.boot }
   if (step.kind === 'updateMachine' && done.drift !== undefined)

@@ -1,6 +1,7 @@
 // The bridge under attack: it lets through who proves the key, tells nobody else anything, and outlives everything.
 import test, { type ExecutionContext } from 'ava'
 import { createHmac, randomBytes } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
 import { type Bridge, type BridgeOptions, startBridge } from '../../boot/bridge.mjs'
@@ -334,6 +335,33 @@ test('it tries again while its address is taken, and says so when it gives up', 
   const failed = Promise.withResolvers<Error>()
   startBridge({ ...options, bindForMs: 0, onFatal: failed.resolve })
   t.regex((await failed.promise).message, /cannot listen on 127\.0\.0\.1 port \d+: .*EADDRINUSE/)
+})
+
+test('a listener that was ended from outside is fatal, and its own end is not', async (t) => {
+  const servers: net.Server[] = []
+  const note = (message: unknown) => servers.push((message as { server: net.Server }).server)
+  subscribe('tracing:net.server.listen:asyncEnd', note)
+  t.teardown(() => unsubscribe('tracing:net.server.listen:asyncEnd', note))
+  const port = await freePort()
+  const open = async () => {
+    const ready = Promise.withResolvers<undefined>()
+    const ended = Promise.withResolvers<Error>()
+    const options = { host: '127.0.0.1', port, targetPort: port, uid, incarnation: 3, key, onFatal: ended.resolve }
+    const bridge = startBridge({ ...options, onListening: () => ready.resolve(undefined) })
+    await ready.promise
+    return { bridge, ended: ended.promise }
+  }
+  const listener = () => servers.find((server) => (server.address() as net.AddressInfo | null)?.port === port)
+  const closed = await open()
+  listener()?.close()
+  t.regex((await closed.ended).message, /listens no more/)
+  const killed = await open()
+  listener()?.emit('error', Object.assign(new Error('accept EINVAL'), { code: 'EINVAL' }))
+  t.regex((await killed.ended).message, /listens no more/)
+  await killed.bridge.close()
+  const { bridge, ended } = await open()
+  await bridge.close()
+  t.is(await Promise.race([ended, new Promise((next) => setTimeout(next, 50, 'quiet'))]), 'quiet')
 })
 
 test('it never listens on a name or a wildcard, and wants a whole key', (t) => {

@@ -11,17 +11,20 @@ const jobs = [
 ]
 const ready = { status: 'ready', suspensionId: 's1', expiresAtMs: 120_000, activeCount: 0, blockers: [] }
 
+const idle = { request: 'r1', drain: false, channels: true }
+const noChannels = { channelAccounts: { telegram: [{ accountId: 'default', enabled: true, configured: false }] } }
+const asked = { 'cron.list': () => ({ jobs }), 'channels.status': () => noChannels }
+
 test('ready to sleep: until when, and when the user’s own next job wants it awake', async (t) => {
-  const asked: unknown[] = []
+  const requests: unknown[] = []
   const resumed: unknown[] = []
   const call = await startGateway(t, {
-    'cron.list': () => ({ jobs }),
-    'gateway.suspend.prepare': ({ requestId }) => (asked.push(requestId), ready),
+    ...asked,
+    'gateway.suspend.prepare': ({ requestId }) => (requests.push(requestId), ready),
     'gateway.suspend.resume': ({ suspensionId }) => (resumed.push(suspensionId), {}),
   })
-  const answer = { kind: 'ready', suspension: 's1', untilMs: 120_000, wakeAtMs: 5_000 } as const
-  t.deepEqual(await prepareSleep(call, 'r1'), answer)
-  t.deepEqual(asked, ['r1'])
+  t.deepEqual(await prepareSleep(call, idle), { kind: 'ready', suspension: 's1', until: 120_000, wakeAt: 5_000 })
+  t.deepEqual(requests, ['r1'])
   await endSleep(call, 's1')
   t.deepEqual(resumed, ['s1'])
 })
@@ -31,15 +34,42 @@ test('OpenClaw’s own jobs wake nobody', async (t) => {
   t.is(await nextUserJob(call), undefined)
 })
 
-test('busy and draining gateways say what they wait for', async (t) => {
-  const busy = { status: 'busy', blockers: ['session-admission'], retryAfterMs: 2_000 }
-  const call = await startGateway(t, { 'cron.list': () => ({ jobs }), 'gateway.suspend.prepare': () => busy })
-  t.deepEqual(await prepareSleep(call, 'r1'), { kind: 'busy', why: 'session-admission', retryAfterMs: 2_000 })
-  const draining = await startGateway(t, {
-    'cron.list': () => ({ jobs }),
-    'gateway.suspend.prepare': () => ({ status: 'draining' }),
+test('a live channel is an answer where it is asked for', async (t) => {
+  const call = await startGateway(t, {
+    ...asked,
+    'channels.status': () => ({
+      channelAccounts: { ...noChannels.channelAccounts, discord: [{ enabled: true, configured: true }] },
+    }),
+    'gateway.suspend.prepare': () => ready,
   })
-  t.deepEqual(await prepareSleep(draining, 'r1'), { kind: 'busy', why: 'draining', retryAfterMs: 5_000 })
+  t.deepEqual(await prepareSleep(call, idle), { kind: 'channels', names: ['discord'] })
+  t.like(await prepareSleep(call, { ...idle, channels: false }), { kind: 'ready' })
+})
+
+test('busy and draining gateways say what they wait for', async (t) => {
+  const busy = {
+    status: 'busy',
+    blockers: [{ kind: 'root-request', message: '1 active request' }],
+    retryAfterMs: 2_000,
+  }
+  const call = await startGateway(t, { ...asked, 'gateway.suspend.prepare': () => busy })
+  const answer = { kind: 'busy', suspension: undefined } as const
+  t.deepEqual(await prepareSleep(call, idle), { ...answer, why: '1 active request', retryAfterMs: 2_000 })
+  const draining = await startGateway(t, {
+    'gateway.suspend.prepare': ({ drain }) => ({ status: 'draining', suspensionId: `s${String(drain)}` }),
+  })
+  const drained = { kind: 'busy', suspension: 'strue', why: 'draining', retryAfterMs: 5_000 } as const
+  t.deepEqual(await prepareSleep(draining, { ...idle, drain: true }), drained)
   const closed = await startGateway(t, {})
-  t.deepEqual(await prepareSleep(closed, 'r1'), { kind: 'busy', why: 'not now', retryAfterMs: 5_000 })
+  t.deepEqual(await prepareSleep(closed, idle), { kind: 'busy', why: 'not now', retryAfterMs: 5_000 })
+})
+
+test('ready from a try whose answer was lost, it is opened to read its jobs first', async (t) => {
+  const resumed: unknown[] = []
+  const call = await startGateway(t, {
+    'gateway.suspend.prepare': () => ready,
+    'gateway.suspend.resume': ({ suspensionId }) => (resumed.push(suspensionId), {}),
+  })
+  t.like(await prepareSleep(call, idle), { kind: 'busy', retryAfterMs: 1_000 })
+  t.deepEqual(resumed, ['s1'])
 })

@@ -1,27 +1,36 @@
 // A Moorage whose one tenant is the real OpenClaw, with an OpenAI-compatible server of the test's own as the LLM proxy.
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { cpSync, lstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { tmpdir } from 'node:os'
 import { promisify } from 'node:util'
 import { WebSocket } from 'ws'
-import { tenant, visit, type TenantAnswer } from '../helpers/client.ts'
+import { realClock } from '../../src/clock.ts'
+import type { GatewayCall } from '../../src/gateway/rpc.ts'
+import { api, tenant, visit, type TenantAnswer } from '../helpers/client.ts'
 import { startMoorage, until, type Moorage } from '../helpers/processes.ts'
 
 export interface Llm {
   readonly url: string
   /** The Authorization header of each turn. */
   readonly asked: readonly (string | undefined)[]
+  /** What was asked, whole. */
+  readonly prompts: readonly string[]
   close(): Promise<void>
 }
 
 /** Says "pong" to whatever it is asked, as a stream. */
 export async function startLlm(): Promise<Llm> {
   const asked: (string | undefined)[] = []
+  const prompts: string[] = []
   const server = http.createServer((request, response) => {
-    request.resume().on('end', () => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      prompts.push(Buffer.concat(parts).toString())
       asked.push(request.headers.authorization)
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       const part = (delta: object, end: string | null) => {
@@ -41,6 +50,7 @@ export async function startLlm(): Promise<Llm> {
   return {
     url: `http://127.0.0.1:${port}/v1`,
     asked,
+    prompts,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -98,10 +108,48 @@ export async function inMachine(stage: Stage, command: string, name = 'acme') {
   return (await answer.json()) as { exit_code: number; stdout: string; stderr: string }
 }
 
+/** Sockets and the like are not copied. */
+const isFile = (path: string) => {
+  const found = lstatSync(path)
+  return found.isFile() || found.isDirectory() || found.isSymbolicLink()
+}
+
+/** Puts a file system of a real gigabyte, with all that is there, in the place of the volume: the next boot is on it. */
+export async function limitDisk(stage: Stage): Promise<{ readonly folder: string; readonly end: () => void }> {
+  const folder = join(stage.folder, 'fly', 'volumes', (await tenant(stage, 'acme')).status.volume?.id ?? '')
+  const aside = mkdtempSync(join(tmpdir(), 'moorage-disk-'))
+  cpSync(folder, aside, { recursive: true, verbatimSymlinks: true, filter: isFile })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1g', 'tmpfs', folder])
+  cpSync(aside, folder, { recursive: true, verbatimSymlinks: true })
+  rmSync(aside, { recursive: true })
+  return { folder, end: () => void execFileSync('umount', ['--lazy', folder]) }
+}
+
+/** The call of the tenant's gateway that its platform may make, with keys as the machine's own configuration has them. */
+export async function gatewayCall(stage: Stage, name: string): Promise<GatewayCall> {
+  const { private_ip: address, config } = await machineOf(stage, name)
+  const { MOORAGE_UID: uid = '', MOORAGE_INCARNATION: incarnation, MOORAGE_BRIDGE_KEY: key = '' } = config.env
+  return {
+    target: { address, port: 18789, uid, incarnation: Number(incarnation) },
+    bridgeKey: Buffer.from(key, 'base64url'),
+    token: config.env['OPENCLAW_GATEWAY_TOKEN'] ?? '',
+    clock: realClock,
+    timeoutMs: 30_000,
+  }
+}
+
+/** What happened to a tenant, newest first, as lines. */
+export async function eventsOf(stage: Stage, name: string): Promise<string[]> {
+  const { items } = (await api(stage, `/v1/tenants/${name}/events?limit=200`)).json() as {
+    items: { kind: string; step?: string; message: string }[]
+  }
+  return items.map(({ kind, step = '', message }) => `${kind} ${step}: ${message}`)
+}
+
 export const ready = (answer: TenantAnswer) => answer.status.conditions.find(({ type }) => type === 'Ready')
 
 /** Waits until the tenant is Ready and a request reaches its gateway. */
-export function isUp(stage: Stage, name = 'acme', limitMs = 300_000): Promise<TenantAnswer> {
+export function isUp(stage: Stage, name = 'acme', limitMs = 240_000): Promise<TenantAnswer> {
   return until(`${name} is ready`, limitMs, async () => {
     const answer = await tenant(stage, name)
     if (ready(answer)?.status !== 'True') return undefined
@@ -110,7 +158,7 @@ export function isUp(stage: Stage, name = 'acme', limitMs = 300_000): Promise<Te
 }
 
 /** Waits until a condition of the tenant's reads so. */
-export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 300_000): Promise<string> {
+export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 120_000): Promise<string> {
   return until(`${type} says ${String(pattern)}`, limitMs, async () => {
     const found = (await tenant(stage, 'acme')).status.conditions.find((one) => one.type === type)
     const text = `${found?.status ?? ''} ${found?.reason ?? ''}: ${found?.message ?? ''}`
@@ -118,11 +166,21 @@ export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 300_
   })
 }
 
-export const gatewayToken = async (stage: Stage) => (await machineOf(stage)).config.env['OPENCLAW_GATEWAY_TOKEN'] ?? ''
+export const gatewayToken = async (stage: Stage, name = 'acme') =>
+  (await machineOf(stage, name)).config.env['OPENCLAW_GATEWAY_TOKEN'] ?? ''
 
 /** One chat turn over HTTP, through the proxy. */
 export async function chat(stage: Stage, token: string | undefined, headers: Record<string, string> = {}) {
-  return visit(stage, 'acme', '/v1/chat/completions', {
+  return chatWith(stage, 'acme', token, headers)
+}
+
+export async function chatWith(
+  stage: Stage,
+  name: string,
+  token: string | undefined,
+  headers: Record<string, string> = {},
+) {
+  return visit(stage, name, '/v1/chat/completions', {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -130,7 +188,7 @@ export async function chat(stage: Stage, token: string | undefined, headers: Rec
       ...headers,
     },
     body: JSON.stringify({ model: 'openclaw', messages: [{ role: 'user', content: 'ping' }] }),
-    timeoutMs: 240_000,
+    timeoutMs: 120_000,
   })
 }
 
@@ -183,7 +241,7 @@ export function connect(
 
 /** `moor`, as a person types it. */
 export async function moor(stage: Stage, ...args: readonly string[]): Promise<string> {
-  const env = { PATH: process.env['PATH'], MOORAGE_API: stage.api, MOORAGE_TOKEN: stage.token }
+  const env = { PATH: process.env['PATH'], NO_COLOR: '1', MOORAGE_API: stage.api, MOORAGE_TOKEN: stage.token }
   const { stdout } = await promisify(execFile)(process.execPath, ['src/cli/main.ts', ...args], { env })
   return stdout
 }

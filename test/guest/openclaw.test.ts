@@ -7,15 +7,20 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { DialError, dialProved } from '../../proxy/handshake.ts'
 import { realClock } from '../../src/clock.ts'
+import { callGateway } from '../../src/gateway/rpc.ts'
 import { api, put, tenant, visit } from '../helpers/client.ts'
 import {
   bootOf,
   chat,
+  chatWith,
   connect,
   consoleOf,
+  eventsOf,
+  gatewayCall,
   gatewayToken,
   inMachine,
   isUp,
+  limitDisk,
   machineOf,
   memoryMb,
   moor,
@@ -26,10 +31,14 @@ import {
 } from './fixture.ts'
 
 const standard = { class: 'standard', region: 'iad' }
+/** So soon who is left alone falls asleep; a slow computer would fall asleep over its first boot. */
+const soon = { idle: { afterMinutes: 1 } }
 let stage: Stage
 let begun = false
 let folder: string
 let token: string
+let leftAt = 0
+let disk: Awaited<ReturnType<typeof limitDisk>> | undefined
 
 const seconds = (since: number) => `${Math.round((Date.now() - since) / 100) / 10} s`
 
@@ -47,6 +56,7 @@ test.after.always('what it said', async (t) => {
   if (!begun) return
   t.log((await consoleOf(stage).catch(String)).slice(-1_500))
   await stage.end('SIGTERM')
+  disk?.end()
   await stage.llm.close()
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
 })
@@ -64,26 +74,6 @@ test.serial('a chat turn carries the tenant’s own token to the LLM proxy', asy
   const jwt = (await machineOf(stage)).config.env['KIWICLAW_PROXY_TOKEN'] ?? ''
   t.deepEqual([...new Set(stage.llm.asked)], [`Bearer ${jwt}`])
   t.log(`memory after a turn: ${await memoryMb(stage)} MB`)
-})
-
-test.serial('who is not the tenant is refused', async (t) => {
-  const other = 'another-tenants-token-0123456789'
-  t.is((await chat(stage, undefined)).status, 401)
-  t.is((await chat(stage, other)).status, 401)
-  t.regex((await connect(stage, other)).text, /AUTH_TOKEN_MISMATCH/)
-  // Headers that would make the caller local, or somebody else, are overwritten by the proxy.
-  const forged = { 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1', 'x-real-ip': '127.0.0.1' }
-  t.is((await visit(stage, 'acme', '/control-ui-config.json', { headers: forged })).status, 401)
-  t.regex(
-    (await connect(stage, token, forged)).text,
-    /DEVICE_IDENTITY_REQUIRED|NOT_PAIRED|PAIRING_REQUIRED|"scopes":\[\]/,
-  )
-  // From the private network itself, without the bridge's key: not a byte of the gateway's.
-  const { private_ip: address, config } = await machineOf(stage)
-  const target = { address, port: 18789, uid: config.env['MOORAGE_UID'] ?? '', incarnation: 1 }
-  const wrong = dialProved(target, new Uint8Array(32), { clock: realClock, timeoutMs: 20_000 })
-  await t.throwsAsync(wrong, { instanceOf: DialError })
-  await t.throwsAsync(fetch(`http://${address}:18789/healthz`))
 })
 
 /** Opens the control page, and says what its WebSocket is told until it is let in. */
@@ -127,24 +117,97 @@ test.serial('a new browser asks, is let in by a person, and completes the handsh
   t.is(paired.length, 1)
 })
 
-test.serial('suspended and woken, it is as it was', async (t) => {
+/** What the second tenant is asked for and does: its own key, and a job of its user's own a little later. */
+const own = { class: 'byok', region: 'ams', state: 'running' }
+const ownKey = 'the-tenants-own-key'
+let jobAt = 0
+
+/** A provider of the tenant's own choice, which is the test's server as well. */
+function ownProvider() {
+  const model = { id: 'm', name: 'm', reasoning: false, input: ['text'], contextWindow: 128_000, maxTokens: 8_192 }
+  const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }
+  const access = { api: 'openai-completions', auth: 'api-key', authHeader: true, apiKey: ownKey }
+  return {
+    models: {
+      mode: 'replace',
+      providers: { own: { baseUrl: stage.llm.url, ...access, models: [{ ...model, cost }] } },
+    },
+    agents: { defaults: { model: { primary: 'own/m' } } },
+  }
+}
+
+test.serial('a tenant with a key of its own uses that, and makes itself a job', async (t) => {
   await inMachine(stage, 'echo kept >/data/workspace/note; echo root >/root/note')
+  leftAt = Date.now()
+  t.is((await put(stage, 'acme', { ...standard, ...soon, state: 'running' })).status, 200)
+  t.is((await put(stage, 'globex', { ...own, config: ownProvider() })).status, 201)
+  await isUp(stage, 'globex')
+  t.log(`a second tenant, fresh: ${seconds(leftAt)}`)
+  const before = stage.llm.asked.length
+  const turn = await chatWith(stage, 'globex', await gatewayToken(stage, 'globex'))
+  t.is(turn.status, 200, turn.text)
+  t.deepEqual([...new Set(stage.llm.asked.slice(before))], [`Bearer ${ownKey}`])
+  t.is((await machineOf(stage, 'globex')).config.env['KIWICLAW_PROXY_TOKEN'], undefined)
+  // Asleep after a minute, it is to be up a minute and a half before this.
+  jobAt = Date.now() + 180_000
+  await callGateway(await gatewayCall(stage, 'globex'), 'cron.add', {
+    ...{ name: 'tea', sessionTarget: 'isolated', wakeMode: 'now', delivery: { mode: 'none' } },
+    ...{ schedule: { kind: 'at', at: new Date(jobAt).toISOString() } },
+    payload: { kind: 'agentTurn', message: 'is it time for tea?' },
+  })
+  t.is((await put(stage, 'globex', { ...own, ...soon, config: ownProvider() })).status, 200)
+})
+
+test.serial('unused for a minute it sleeps well, and a request wakes it as it was', async (t) => {
   const before = await bootOf(stage)
-  await put(stage, 'acme', { ...standard, state: 'suspended' })
-  await until('it is suspended', 120_000, async () =>
+  await until('it is suspended', 150_000, async () =>
     (await machineOf(stage)).state === 'suspended' ? true : undefined,
   )
-  t.is((await visit(stage, 'acme')).status, 503)
+  t.log(`asleep ${seconds(leftAt)} after its last use`)
   const woken = Date.now()
-  await put(stage, 'acme', { ...standard, state: 'running' })
-  await isUp(stage)
-  t.log(`from suspended to the first answer: ${seconds(woken)}`)
+  t.is((await visit(stage, 'acme', '/startupz', { timeoutMs: 40_000 })).status, 200)
+  t.log(`from a request that finds it asleep to the answer: ${seconds(woken)}`)
   t.is(await bootOf(stage), before, 'no new boot')
   t.is((await inMachine(stage, 'cat /data/workspace/note /root/note')).stdout, 'kept\nroot\n')
   t.is((await chat(stage, token)).status, 200)
+  // From here on nobody is to fall asleep while something else is looked at.
+  await put(stage, 'acme', { ...standard, state: 'running' })
+  const told = await until('the events are written', 20_000, async () => {
+    const events = await eventsOf(stage, 'acme')
+    return events.some((line) => line.startsWith('done endSleep')) ? events : undefined
+  })
+  t.true(
+    told.some((line) => /^done prepareSleep: .*it is ready/.test(line)),
+    told.join('\n'),
+  )
+})
+
+test.serial('who is not the tenant is refused', async (t) => {
+  const other = await gatewayToken(stage, 'globex')
+  t.is((await chat(stage, undefined)).status, 401)
+  t.is((await chat(stage, other)).status, 401)
+  t.regex((await connect(stage, other)).text, /AUTH_TOKEN_MISMATCH/)
+  // Headers that would make the caller local, or somebody else, are overwritten by the proxy.
+  const forged = { 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1', 'x-real-ip': '127.0.0.1' }
+  t.is((await visit(stage, 'acme', '/control-ui-config.json', { headers: forged })).status, 401)
+  t.regex(
+    (await connect(stage, token, forged)).text,
+    /DEVICE_IDENTITY_REQUIRED|NOT_PAIRED|PAIRING_REQUIRED|"scopes":\[\]/,
+  )
+  // From the private network itself, with another tenant's key or none: not a byte of the gateway's.
+  const { target } = await gatewayCall(stage, 'acme')
+  const { bridgeKey } = await gatewayCall(stage, 'globex')
+  const wrong = dialProved(target, bridgeKey, { clock: realClock, timeoutMs: 20_000 })
+  await t.throwsAsync(wrong, { instanceOf: DialError })
+  await t.throwsAsync(fetch(`http://${target.address}:18789/healthz`))
+  // From another machine's address: there is no road at all.
+  const stranger = `node -e "fetch('http://${target.address}:18789/').then(() => process.exit(0), () => process.exit(7))"`
+  t.is((await inMachine(stage, stranger, 'globex')).exit_code, 7)
 })
 
 test.serial('a gateway that is killed is started again, and the exit is on record', async (t) => {
+  // Its next boot finds a disk that can be filled.
+  disk = await limitDisk(stage)
   const before = await bootOf(stage)
   const killed = Date.now()
   await inMachine(stage, 'kill -9 "$(pgrep -f openclaw-gateway | head -1)"')
@@ -159,6 +222,18 @@ test.serial('a gateway that is killed is started again, and the exit is on recor
   t.is((await inMachine(stage, 'cat /data/workspace/note; ls /root')).stdout, 'kept\n', 'the root filesystem is new')
 })
 
+test.serial('a bridge whose listener is ended ends with it, and is started again', async (t) => {
+  const before = await bootOf(stage)
+  t.is((await inMachine(stage, 'ss -K -l -t src "$FLY_PRIVATE_IP" sport = :18789')).exit_code, 0)
+  await until('another boot', 60_000, async () => {
+    const now = await bootOf(stage)
+    return now !== undefined && now !== before ? true : undefined
+  })
+  await isUp(stage)
+  const exits = (await machineOf(stage)).events.flatMap(({ request }) => request?.exit_event?.exit_code ?? [])
+  t.true(exits.includes(71), String(exits))
+})
+
 test.serial('a cut network is told, and heals', async (t) => {
   // The exec itself comes in another way, as Fly's does.
   await inMachine(stage, 'ip link set lo down')
@@ -170,11 +245,41 @@ test.serial('a cut network is told, and heals', async (t) => {
 
 test.serial('a configuration that OpenClaw refuses is told, and a mended one brings the tenant back', async (t) => {
   await put(stage, 'acme', { ...standard, state: 'running', update: 'immediate', config: { nonsense: { key: 1 } } })
-  t.log(await says(stage, 'Ready', /^False CrashLoop/))
+  t.log(await says(stage, 'Ready', /^False StartFails.*exit code 78: OpenClaw refuses its configuration/))
+  t.log(await says(stage, 'MachineReady', /^False Exited.*exit code 78/))
   const exits = (await machineOf(stage)).events.flatMap(({ request }) => request?.exit_event?.exit_code ?? [])
   t.true(exits.includes(78), String(exits))
   await put(stage, 'acme', { ...standard, state: 'running', update: 'immediate' })
   await isUp(stage)
   t.is((await tenant(stage, 'acme')).status.effective, 'running')
   t.is((await inMachine(stage, 'cat /data/workspace/note')).stdout, 'kept\n')
+})
+
+test.serial('a full disk is told, and room brings the tenant back', async (t) => {
+  const filled = await inMachine(stage, 'dd if=/dev/zero of=/data/filler bs=1M 2>&1')
+  t.regex(filled.stdout, /No space left/)
+  await moor(stage, 'retry', 'acme')
+  t.log(await says(stage, 'VolumeReady', /^True AlmostFull/))
+  await inMachine(stage, 'kill -9 "$(pgrep -f openclaw-gateway | head -1)"')
+  t.log(await says(stage, 'Ready', /^False (StartFails|CrashLoop|GuestStarting|GuestUnreachable)/))
+  t.log(await says(stage, 'MachineReady', /Exited|Started/))
+  await rm(join(disk?.folder ?? '', 'filler'))
+  await moor(stage, 'retry', 'acme')
+  await isUp(stage)
+  t.is((await chat(stage, token)).status, 200)
+  t.is((await inMachine(stage, 'cat /data/workspace/note')).stdout, 'kept\n')
+})
+
+test.serial('the job of the tenant’s own has found its machine awake', async (t) => {
+  const before = stage.llm.prompts.filter((prompt) => prompt.includes('time for tea')).length
+  t.log(`${before} turns of the job so far, ${seconds(jobAt)} after it was due`)
+  await until('the job ran', Math.max(0, jobAt - Date.now()) + 60_000, () =>
+    Promise.resolve(stage.llm.prompts.some((prompt) => prompt.includes('time for tea')) ? true : undefined),
+  )
+  const events = await eventsOf(stage, 'globex')
+  t.true(
+    events.some((line) => /^done prepareSleep: .*ready until its job of/.test(line)),
+    events.join('\n'),
+  )
+  t.true(events.some((line) => line.startsWith('done startMachine')))
 })

@@ -117,7 +117,7 @@ test('a deletion is destructive and cuts its users off; a suspension only cuts t
   t.true(deleted.destructive && deleted.interrupts)
   const suspended = forecast(inputFor(tenantWith({ state: 'suspended' }, { status: provisioned }), running))
   t.like(suspended, { ends: 'settled', destructive: false, interrupts: true })
-  t.is(suspended.steps[0]?.why, 'The admin has suspended the tenant.')
+  t.is(suspended.steps.at(-1)?.why, 'The admin has suspended the tenant.')
 })
 
 test('a tenant that is only looked at has the same road ahead', (t) => {

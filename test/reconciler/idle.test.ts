@@ -4,36 +4,15 @@ import test from 'ava'
 import { reconcile } from '../../reconciler/reconcile.ts'
 import { findCondition } from '../../specs/conditions.ts'
 import type { Tenant } from '../../specs/tenant.ts'
-import { outsideOf, portsOver, type Outside } from '../helpers/model-ports.ts'
-import { tenantWith, uid } from '../helpers/tenants.ts'
-
-const minute = 60_000
-
-async function live(outside: Outside, ms: number): Promise<void> {
-  const end = outside.clock.now() + ms
-  while (outside.clock.now() < end) {
-    const back = await reconcile(portsOver(outside), uid)
-    const pause = Math.min(Math.max((back?.at ?? end) - outside.clock.now(), 0), end - outside.clock.now())
-    if (pause === 0) continue
-    await outside.clock.advance(pause)
-    outside.pass()
-  }
-}
-
-async function running(): Promise<Outside> {
-  const outside = outsideOf(tenantWith({ idle: { afterMinutes: 15 } }, { createdAt: Date.UTC(2026, 0, 1) }))
-  await live(outside, 2 * minute)
-  outside.mutations.length = 0
-  return outside
-}
+import { live, machineStates as state, minute, running, use } from '../helpers/idling.ts'
+import { portsOver, type Outside } from '../helpers/model-ports.ts'
+import { uid } from '../helpers/tenants.ts'
 
 function want(outside: Outside, part: Partial<Tenant>): void {
   const { tenant } = outside
   outside.tenant = { ...tenant, ...part, generation: tenant.generation + 1, revision: tenant.revision + 1 }
 }
 
-const use = (outside: Outside) => (outside.lastUsedAt = outside.clock.now())
-const state = ({ world }: Outside) => world.machines.map((machine) => machine.state).join()
 
 test('unused for as long as the policy says, a tenant sleeps, with its road closed first', async (t) => {
   const outside = await running()

@@ -78,7 +78,10 @@ const helloOk = (view: GatewayView) => ({
   type: 'hello-ok',
   protocol,
   server: { version: 'stand-in', connId: randomBytes(8).toString('hex') },
-  features: { methods: ['connect', 'gateway.suspend.prepare', 'gateway.suspend.resume'], events: ['connect.challenge', 'tick'] },
+  features: {
+    methods: ['connect', 'gateway.suspend.prepare', 'gateway.suspend.resume'],
+    events: ['connect.challenge', 'tick'],
+  },
   snapshot: { uid: view.uid, incarnation: view.incarnation },
   policy: { maxPayload, tickIntervalMs: 30_000 },
 })
