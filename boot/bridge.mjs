@@ -31,6 +31,7 @@ const HELLO =
  * @property {() => void} [onListening]
  * @property {string} [boot] Only for a stand-in that resumes: the id it had before.
  * @property {number} [bindForMs] How long to try again when the address is not there yet, or taken.
+ * @property {number} [checkMs] How often to look whether the address still takes connections.
  * @property {number} [pending] Connections that have not proved themselves; the oldest gives way.
  * @property {number} [nonces] Nonces remembered.
  *
@@ -203,18 +204,46 @@ function acceptor(me, open, most) {
   }
 }
 
-/** What an accept says when its socket listens no more: somebody ended it from outside. */
-const DEAD = ['EINVAL', 'EBADF', 'ENOTSOCK']
+/** How often the bridge looks whether it can still be reached, and how often in a row it must not be. */
+const CHECK_MS = 10_000
+const REFUSALS = 2
+
+/**
+ * Looks now and then whether the address still takes connections: a socket whose listening was ended from outside tells
+ * its process nothing. Only a refusal counts: a network that is away comes back, and the socket with it.
+ *
+ * @param {net.Server} server
+ * @param {{ host: string, port: number, checkMs: number, lost: () => void }} to
+ */
+function watch(server, { host, port, checkMs, lost }) {
+  let refused = 0
+  const look = () => {
+    const socket = net.connect({ host, port, timeout: checkMs / 2 })
+    socket.on('connect', () => {
+      refused = 0
+      socket.destroy()
+    })
+    socket.on('timeout', () => socket.destroy())
+    socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      refused = error.code === 'ECONNREFUSED' ? refused + 1 : 0
+      if (refused >= REFUSALS && server.listening) lost()
+    })
+    socket.unref()
+  }
+  const timer = setInterval(look, checkMs)
+  timer.unref()
+  server.on('close', () => clearInterval(timer))
+}
 
 /**
  * Binds the address, and tries again while it is not up yet or still taken. A fault after that is a failed accept, which
  * concerns one caller only; but without a listener nobody would reach the machine any more, so its end is fatal.
  *
  * @param {net.Server} server
- * @param {{ host: string, port: number, forMs: number, fatal: (error: Error) => void }} to
+ * @param {{ host: string, port: number, forMs: number, checkMs: number, fatal: (error: Error) => void }} to
  * @returns {() => void} gives up
  */
-function bind(server, { host, port, forMs, fatal }) {
+function bind(server, { host, port, forMs, checkMs, fatal }) {
   const until = performance.now() + forMs
   /** @type {NodeJS.Timeout | undefined} */
   let again
@@ -225,13 +254,13 @@ function bind(server, { host, port, forMs, fatal }) {
     given = true
   }
   const listen = () => void server.listen({ host, port, backlog: 1_024 })
-  server.on('listening', () => (bound = true))
+  server.on('listening', () => {
+    bound = true
+    watch(server, { host, port, checkMs, lost })
+  })
   server.on('close', lost)
   server.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-    if (bound) {
-      if (DEAD.includes(error.code ?? '')) lost()
-      return
-    }
+    if (bound) return
     const later = error.code === 'EADDRNOTAVAIL' || error.code === 'EADDRINUSE'
     if (later && performance.now() < until) again = setTimeout(listen, BIND_AGAIN_MS)
     else fatal(new Error(`the bridge cannot listen on ${host} port ${port}: ${error.message}`, { cause: error }))
@@ -269,7 +298,13 @@ export function startBridge(options) {
     throw error
   }
   if (options.onListening !== undefined) server.on('listening', options.onListening)
-  const giveUp = bind(server, { host, port, forMs, fatal: options.onFatal ?? fail })
+  const giveUp = bind(server, {
+    host,
+    port,
+    forMs,
+    checkMs: options.checkMs ?? CHECK_MS,
+    fatal: options.onFatal ?? fail,
+  })
   return {
     boot,
     connections: () => open.size,

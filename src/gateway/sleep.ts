@@ -40,7 +40,7 @@ export interface SleepQuestion {
 }
 
 const usualRetryMs = 5_000
-/** OpenClaw asks for 20 s, and most of what it does ends sooner. */
+/** OpenClaw asks for 20 s, and an owner's word waits a minute at most. */
 const mostRetryMs = 5_000
 const soonMs = 1_000
 
@@ -78,7 +78,7 @@ async function ask(call: GatewayCall, { request, drain }: SleepQuestion, wakeAt:
   const answer = prepared.parse(await callGateway(call, 'gateway.suspend.prepare', params))
   const { status, reason, suspensionId: suspension, expiresAtMs: until = 0, blockers } = answer
   if (status === 'ready' && suspension !== undefined) return { kind: 'ready', suspension, until, wakeAt } as const
-  const retryAfterMs = Math.min(answer.retryAfterMs ?? usualRetryMs, mostRetryMs)
+  const retryAfterMs = Math.min(answer.retryAfterMs ?? usualRetryMs, drain ? mostRetryMs : Infinity)
   return { kind: 'busy', why: names(blockers) || (reason ?? status), retryAfterMs, suspension } as const
 }
 

@@ -38,6 +38,7 @@ let begun = false
 let folder: string
 let token: string
 let leftAt = 0
+let leftBoot: string | undefined
 let disk: Awaited<ReturnType<typeof limitDisk>> | undefined
 
 const seconds = (since: number) => `${Math.round((Date.now() - since) / 100) / 10} s`
@@ -97,7 +98,7 @@ async function openPage(t: ExecutionContext, whilePairing: () => Promise<void>):
       setTimeout(() => reject(new Error('the page was not let in')), 90_000).unref()
     })
     const hello = await Promise.race([welcome.promise, late])
-    t.is(await page.title(), 'OpenClaw Control')
+    t.regex(await page.title(), /OpenClaw/)
     return hello
   } finally {
     await browser.close()
@@ -138,6 +139,7 @@ function ownProvider() {
 
 test.serial('a tenant with a key of its own uses that, and makes itself a job', async (t) => {
   await inMachine(stage, 'echo kept >/data/workspace/note; echo root >/root/note')
+  leftBoot = await bootOf(stage)
   leftAt = Date.now()
   t.is((await put(stage, 'acme', { ...standard, ...soon, state: 'running' })).status, 200)
   t.is((await put(stage, 'globex', { ...own, config: ownProvider() })).status, 201)
@@ -159,7 +161,6 @@ test.serial('a tenant with a key of its own uses that, and makes itself a job', 
 })
 
 test.serial('unused for a minute it sleeps well, and a request wakes it as it was', async (t) => {
-  const before = await bootOf(stage)
   await until('it is suspended', 150_000, async () =>
     (await machineOf(stage)).state === 'suspended' ? true : undefined,
   )
@@ -167,11 +168,11 @@ test.serial('unused for a minute it sleeps well, and a request wakes it as it wa
   const woken = Date.now()
   t.is((await visit(stage, 'acme', '/startupz', { timeoutMs: 40_000 })).status, 200)
   t.log(`from a request that finds it asleep to the answer: ${seconds(woken)}`)
-  t.is(await bootOf(stage), before, 'no new boot')
-  t.is((await inMachine(stage, 'cat /data/workspace/note /root/note')).stdout, 'kept\nroot\n')
-  t.is((await chat(stage, token)).status, 200)
   // From here on nobody is to fall asleep while something else is looked at.
   await put(stage, 'acme', { ...standard, state: 'running' })
+  t.is(await bootOf(stage), leftBoot, 'no new boot')
+  t.is((await inMachine(stage, 'cat /data/workspace/note /root/note')).stdout, 'kept\nroot\n')
+  t.is((await chat(stage, token)).status, 200)
   const told = await until('the events are written', 20_000, async () => {
     const events = await eventsOf(stage, 'acme')
     return events.some((line) => line.startsWith('done endSleep')) ? events : undefined
