@@ -12,6 +12,7 @@ const PENDING = 2_048
 const BIND_FOR_MS = 30_000
 const BIND_AGAIN_MS = 250
 const KEEP_ALIVE_MS = 60_000
+const CHECK_MS = 10_000
 /** The exit code when the bridge cannot listen: the machine's restart policy acts on it. */
 export const CANNOT_LISTEN = 71
 
@@ -57,12 +58,9 @@ const macOf = (/** @type {Uint8Array} */ key, /** @type {string[]} */ parts) =>
 /**
  * Remembers nonces so that a hello counts once. `floor` is the youngest time that memory no longer covers (at first the
  * start itself): an older hello might be a repeat, so it must answer a challenge. Memory is bounded, correctness is not traded.
- *
- * @param {number} floor
- * @param {number} most
  * @returns {Identity['fresh']}
  */
-function nonceMemory(floor, most) {
+function nonceMemory(/** @type {number} */ floor, /** @type {number} */ most) {
   /** @type {Map<string, number>} */
   const seen = new Map()
   return (nonce, ts, now) => {
@@ -80,7 +78,6 @@ function nonceMemory(floor, most) {
 
 /**
  * What one line is answered with; undefined closes the connection without a word.
- *
  * @param {Identity} me
  * @param {string} line
  * @param {string | undefined} challenge The one this connection was given, if it was given one.
@@ -105,16 +102,10 @@ function answer(me, line, challenge) {
 
 /**
  * Reads hellos until one is proved. Nothing may follow a line: a caller that sends before it was answered is not ours.
- *
- * @param {Identity} me
- * @param {net.Socket} client
- * @param {() => void} proved
  */
-function greet(me, client, proved) {
-  /** @type {Buffer} */
-  let read = Buffer.alloc(0)
-  /** @type {string | undefined} */
-  let challenge
+function greet(/** @type {Identity} */ me, /** @type {net.Socket} */ client, /** @type {() => void} */ proved) {
+  let read = /** @type {Buffer} */ (Buffer.alloc(0))
+  let challenge = /** @type {string | undefined} */ (undefined)
   const give = () => void client.destroy()
   const limit = setTimeout(give, HELLO_MS)
   limit.unref()
@@ -156,11 +147,8 @@ function reset(/** @type {net.Socket} */ socket) {
 /**
  * Joins a proved connection to the gateway, each direction ending by itself. A broken side breaks the other with a reset,
  * so that a cut answer never looks like a complete one.
- *
- * @param {net.Socket} client
- * @param {net.Socket} gateway
  */
-function join(client, gateway) {
+function join(/** @type {net.Socket} */ client, /** @type {net.Socket} */ gateway) {
   let reached = false
   gateway.on('connect', () => (reached = true))
   gateway.on('error', () => (reached ? reset(client) : client.destroySoon()))
@@ -171,14 +159,8 @@ function join(client, gateway) {
   gateway.pipe(client)
 }
 
-/**
- * Takes connections: an unproved one gives way to a newer one when there are too many.
- *
- * @param {Identity} me
- * @param {Set<net.Socket>} open
- * @param {number} most
- */
-function acceptor(me, open, most) {
+/** Takes connections: an unproved one gives way to a newer one when there are too many. */
+function acceptor(/** @type {Identity} */ me, /** @type {Set<net.Socket>} */ open, /** @type {number} */ most) {
   /** @type {Set<net.Socket>} */
   const waiting = new Set()
   const keep = (/** @type {net.Socket} */ socket) => {
@@ -204,72 +186,45 @@ function acceptor(me, open, most) {
   }
 }
 
-/** How often the bridge looks whether it can still be reached, and how often in a row it must not be. */
-const CHECK_MS = 10_000
-const REFUSALS = 2
-
-/**
- * Looks now and then whether the address still takes connections: a socket whose listening was ended from outside tells
- * its process nothing. Only a refusal counts: a network that is away comes back, and the socket with it.
- *
- * @param {net.Server} server
- * @param {{ host: string, port: number, checkMs: number, lost: () => void }} to
- */
-function watch(server, { host, port, checkMs, lost }) {
+/** Only a refusal counts: a network that is away comes back, and the listener with it. */
+function watch(/** @type {net.TcpNetConnectOpts} */ to, /** @type {number} */ everyMs, /** @type {() => void} */ lost) {
   let refused = 0
-  const look = () => {
-    const socket = net.connect({ host, port, timeout: checkMs / 2 })
-    socket.on('connect', () => {
-      refused = 0
-      socket.destroy()
-    })
-    socket.on('timeout', () => socket.destroy())
+  const timer = setInterval(() => {
+    const socket = net.connect({ ...to, timeout: everyMs }, () => void socket.destroy())
+    socket.on('connect', () => (refused = 0)).on('timeout', () => void socket.destroy())
     socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       refused = error.code === 'ECONNREFUSED' ? refused + 1 : 0
-      if (refused >= REFUSALS && server.listening) lost()
+      if (refused === 2) lost()
     })
-    socket.unref()
-  }
-  const timer = setInterval(look, checkMs)
-  timer.unref()
-  server.on('close', () => clearInterval(timer))
+  }, everyMs)
+  return timer.unref()
 }
 
 /**
- * Binds the address, and tries again while it is not up yet or still taken. A fault after that is a failed accept, which
- * concerns one caller only; but without a listener nobody would reach the machine any more, so its end is fatal.
- *
+ * Binds the address, and tries again while it is not up yet or still taken; a fault after that is a failed accept, which
+ * concerns one caller only. A listener that is ended from outside tells its process nothing: that is looked for.
  * @param {net.Server} server
  * @param {{ host: string, port: number, forMs: number, checkMs: number, fatal: (error: Error) => void }} to
  * @returns {() => void} gives up
  */
 function bind(server, { host, port, forMs, checkMs, fatal }) {
   const until = performance.now() + forMs
-  /** @type {NodeJS.Timeout | undefined} */
-  let again
+  const timers = /** @type {NodeJS.Timeout[]} */ ([])
   let bound = false
-  let given = false
-  const lost = () => {
-    if (!given) fatal(new Error(`the bridge listens no more on ${host} port ${port}`))
-    given = true
-  }
   const listen = () => void server.listen({ host, port, backlog: 1_024 })
+  const lost = () => fatal(new Error(`the bridge listens no more on ${host} port ${port}`))
   server.on('listening', () => {
     bound = true
-    watch(server, { host, port, checkMs, lost })
+    timers.push(watch({ host, port }, checkMs, lost))
   })
-  server.on('close', lost)
   server.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
     if (bound) return
     const later = error.code === 'EADDRNOTAVAIL' || error.code === 'EADDRINUSE'
-    if (later && performance.now() < until) again = setTimeout(listen, BIND_AGAIN_MS)
+    if (later && performance.now() < until) timers.push(setTimeout(listen, BIND_AGAIN_MS))
     else fatal(new Error(`the bridge cannot listen on ${host} port ${port}: ${error.message}`, { cause: error }))
   })
   listen()
-  return () => {
-    given = true
-    clearTimeout(again)
-  }
+  return () => timers.forEach((timer) => clearTimeout(timer))
 }
 
 /**
@@ -321,10 +276,8 @@ export function startBridge(options) {
 /**
  * Starts the bridge of the gateway's own process. The key and the switch leave the environment first, so that nothing the
  * gateway starts inherits them; a child that was forked with the same `--import` finds no switch and does nothing.
- *
- * @param {NodeJS.ProcessEnv} env
  */
-function startFromEnvironment(env) {
+function startFromEnvironment(/** @type {NodeJS.ProcessEnv} */ env) {
   const { FLY_PRIVATE_IP: host, MOORAGE_UID: uid, MOORAGE_INCARNATION: inc, MOORAGE_BRIDGE_KEY: key } = env
   delete env.MOORAGE_BRIDGE_KEY
   delete env.MOORAGE_BRIDGE

@@ -70,7 +70,10 @@ test('a dry run says what would change and follow, and stores nothing', async (t
   t.like(byPut.json(), {
     ...{ creates: false, interrupts: true, destructive: false, ends: 'settled' },
     changes: [{ path: 'spec.state', from: 'running', to: 'suspended' }],
-    steps: [{ verb: 'suspendMachine', target: 'm1', why: 'The admin has suspended the tenant.' }],
+    steps: [
+      { verb: 'prepareSleep', target: 'm1' },
+      { verb: 'suspendMachine', target: 'm1', why: 'The admin has suspended the tenant.' },
+    ],
   })
   t.deepEqual(Object.keys(byPost.json()), Object.keys(byPut.json()))
   t.deepEqual(byPost.json()['steps'], byPut.json()['steps'])
