@@ -189,15 +189,14 @@ function acceptor(/** @type {Identity} */ me, /** @type {Set<net.Socket>} */ ope
 /** Only a refusal counts: a network that is away comes back, and the listener with it. */
 function watch(/** @type {net.TcpNetConnectOpts} */ to, /** @type {number} */ everyMs, /** @type {() => void} */ lost) {
   let refused = 0
-  const timer = setInterval(() => {
+  return setInterval(() => {
     const socket = net.connect({ ...to, timeout: everyMs }, () => void socket.destroy())
     socket.on('connect', () => (refused = 0)).on('timeout', () => void socket.destroy())
     socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       refused = error.code === 'ECONNREFUSED' ? refused + 1 : 0
       if (refused === 2) lost()
     })
-  }, everyMs)
-  return timer.unref()
+  }, everyMs).unref()
 }
 
 /**
