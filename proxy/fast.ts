@@ -7,6 +7,7 @@ import { BodyTooLarge, cut, HeadTimeout, passable, plainReason, type CarrierOpti
 import type { Exchange } from './exchange.ts'
 import { requestHead, responseHeaders } from './headers.ts'
 import type { Lanes } from './lanes.ts'
+import { Patience } from './patience.ts'
 import { reset } from './reset.ts'
 import type { Listener, Wire } from './wire.ts'
 
@@ -32,8 +33,6 @@ class Ride implements Listener {
   readonly #wire: Wire
   readonly #over: () => void
   #keepAlive: string | string[] | undefined
-  /** Ends the wait for the answer's head. */
-  #settle: (() => void) | undefined
   #seen = 0
   /** Bytes of a body in chunks; undefined where there is none. */
   #chunked: number | undefined
@@ -71,7 +70,7 @@ class Ride implements Listener {
   }
 
   head(head: AnswerHead): boolean {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     const { draining, refuse } = this.#options
     const response = this.#response
     if (!passable(head)) {
@@ -101,7 +100,7 @@ class Ride implements Listener {
   }
 
   ended(): void {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     const { lanes } = this.#options
     if (!this.#response.writableEnded) this.#response.end()
     this.#wire.socket.resume()
@@ -110,7 +109,7 @@ class Ride implements Listener {
   }
 
   failed(error: Error): void {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     // After a page of ours the connection was only ended.
     if (!this.#exchange.paged) {
       this.#exchange.failure ??= error
@@ -129,7 +128,8 @@ class Ride implements Listener {
   #wait(): void {
     const { clock, headTimeoutMs } = this.#options
     this.#seen = this.#request.socket.bytesRead
-    this.#settle = clock.after(headTimeoutMs, () => {
+    const patience = (this.#wire.patience ??= new Patience(clock, this.#wire.socket))
+    patience.wait(headTimeoutMs, () => {
       if (this.#request.socket.bytesRead !== this.#seen) {
         this.#wait()
         return
