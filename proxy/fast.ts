@@ -24,6 +24,9 @@ export type FastLane = (exchange: Exchange, request: IncomingMessage, response: 
 /** So small a body is written in one piece with its head. */
 const smallBytes = 4_096
 
+/** More than this is not gathered for the client before the tenant has to wait. */
+const gatheredBytes = 262_144
+
 /** One request on its way, and its answer. */
 class Ride implements Listener {
   readonly #options: FastOptions
@@ -93,10 +96,21 @@ class Ride implements Listener {
       response.end(piece.toString('latin1'), 'latin1')
       return
     }
+    this.#gather()
     if (response.write(piece) || response.destroyed) return
+    if ((response.socket?.writableLength ?? 0) <= gatheredBytes) return
     const { socket } = this.#wire
+    if (socket.isPaused()) return
     socket.pause()
     response.once('drain', () => socket.resume())
+  }
+
+  /** What is read from the tenant in one turn is written in one piece: head, body, and the last few bytes that came apart. */
+  #gather(): void {
+    const { socket } = this.#response
+    if (socket === null || socket.writableCorked > 0) return
+    socket.cork()
+    setImmediate(() => socket.uncork())
   }
 
   ended(): void {
