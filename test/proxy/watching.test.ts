@@ -1,20 +1,16 @@
 // What is watched for many requests by one timer: exchanges in which nothing moves, and waits for an answer's head.
 import test from 'ava'
-import { EventEmitter } from 'node:events'
-import type net from 'node:net'
+import net from 'node:net'
 import { Patience } from '../../proxy/patience.ts'
 import { randomPool } from '../../proxy/random.ts'
 import { Vigil } from '../../proxy/vigil.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
-/** As much of a socket as is looked at. */
-const moving = (bytesRead: number) => ({ bytesRead, bytesWritten: 0 }) as net.Socket
-
 test('of many exchanges exactly those end that do not move or take too long, in whatever order the others leave', async (t) => {
   const clock = new VirtualClock()
   const vigil = new Vigil({ clock, idleMs: 60_000, looked: () => undefined })
   const ended: string[] = []
-  const watch = (name: string, totalMs: number) => vigil.watch(moving(1), totalMs, () => ended.push(name))
+  const watch = (name: string, totalMs: number) => vigil.watch(new net.Socket(), totalMs, () => ended.push(name))
   const leave = new Map(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [name, watch(name, Infinity)]))
   const long = watch('long', 20_000)
   for (const name of ['a', 'f', 'c']) leave.get(name)?.()
@@ -31,8 +27,8 @@ test('of many exchanges exactly those end that do not move or take too long, in 
 
 test('a wait ends at its own time, although the timer is that of an earlier one', async (t) => {
   const clock = new VirtualClock()
-  const socket = new EventEmitter()
-  const patience = new Patience(clock, socket as net.Socket)
+  const socket = new net.Socket()
+  const patience = new Patience(clock, socket)
   const late: string[] = []
   patience.wait(1_000, () => late.push('settled'))
   await clock.advance(900)
