@@ -79,7 +79,7 @@ export class Gate {
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
     this.#admission = new Admission({
-      ...{ clock, limits, activity, road: this.#road },
+      ...{ clock, limits, activity, road: this.#road, upgrades: () => this.#clients },
       woken: () => (this.#tally.wakes += 1),
       held: (outcome, ms) => {
         this.#tally.held(outcome)
@@ -122,7 +122,7 @@ export class Gate {
     this.#tally.requests += 1
     this.#tally.inFlight += 1
     const unwatch = this.#vigil.watch(request.socket, this.#limits.totalMs, () => this.#overdue(exchange, response))
-    response.once('close', () => {
+    response.on('close', () => {
       this.#tally.inFlight -= 1
       unwatch()
       this.#admission.left(exchange)
