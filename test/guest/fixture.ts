@@ -158,7 +158,7 @@ export function isUp(stage: Stage, name = 'acme', limitMs = 240_000): Promise<Te
 }
 
 /** Waits until a condition of the tenant's reads so. */
-export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 120_000): Promise<string> {
+export function says(stage: Stage, type: string, pattern: RegExp, limitMs = 300_000): Promise<string> {
   return until(`${type} says ${String(pattern)}`, limitMs, async () => {
     const found = (await tenant(stage, 'acme')).status.conditions.find((one) => one.type === type)
     const text = `${found?.status ?? ''} ${found?.reason ?? ''}: ${found?.message ?? ''}`

@@ -51,6 +51,7 @@ test.before('the tenant boots and is ready', async (t) => {
   await isUp(stage)
   t.log(`from npm start on a fresh volume to the first answer: ${seconds(began)}`)
   token = await gatewayToken(stage)
+  await inMachine(stage, 'echo kept >/data/workspace/note; echo root >/root/note')
 })
 
 test.after.always('what it said', async (t) => {
@@ -138,7 +139,6 @@ function ownProvider() {
 }
 
 test.serial('a tenant with a key of its own uses that, and makes itself a job', async (t) => {
-  await inMachine(stage, 'echo kept >/data/workspace/note; echo root >/root/note')
   leftBoot = await bootOf(stage)
   leftAt = Date.now()
   t.is((await put(stage, 'acme', { ...standard, ...soon, state: 'running' })).status, 200)
@@ -238,6 +238,8 @@ test.serial('a bridge whose listener is ended ends with it, and is started again
 test.serial('a cut network is told, and heals', async (t) => {
   // The exec itself comes in another way, as Fly's does.
   await inMachine(stage, 'ip link set lo down')
+  // Else it is looked at only every few minutes.
+  await moor(stage, 'retry', 'acme')
   t.log(await says(stage, 'Ready', /^False Guest(Unreachable|Starting)/))
   await inMachine(stage, 'ip link set lo up')
   await isUp(stage)
@@ -257,6 +259,11 @@ test.serial('a configuration that OpenClaw refuses is told, and a mended one bri
 })
 
 test.serial('a full disk is told, and room brings the tenant back', async (t) => {
+  if (disk === undefined) {
+    disk = await limitDisk(stage)
+    await inMachine(stage, 'kill -9 "$(pgrep -f openclaw-gateway | head -1)"')
+    await isUp(stage)
+  }
   const filled = await inMachine(stage, 'dd if=/dev/zero of=/data/filler bs=1M 2>&1')
   t.regex(filled.stdout, /No space left/)
   await moor(stage, 'retry', 'acme')
