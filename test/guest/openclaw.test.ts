@@ -271,7 +271,7 @@ test.serial('a full disk is told, and room brings the tenant back', async (t) =>
   await inMachine(stage, 'kill -9 "$(pgrep -f openclaw-gateway | head -1)"')
   t.log(await says(stage, 'Ready', /^False (StartFails|CrashLoop|GuestStarting|GuestUnreachable)/))
   t.log(await says(stage, 'MachineReady', /Exited|Started/))
-  await rm(join(disk?.folder ?? '', 'filler'))
+  await rm(join(disk.folder, 'filler'))
   await moor(stage, 'retry', 'acme')
   await isUp(stage)
   t.is((await chat(stage, token)).status, 200)
