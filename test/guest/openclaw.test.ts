@@ -51,7 +51,7 @@ test.before('the tenant boots and is ready', async (t) => {
   await isUp(stage)
   t.log(`from npm start on a fresh volume to the first answer: ${seconds(began)}`)
   token = await gatewayToken(stage)
-  await inMachine(stage, 'echo kept >/data/workspace/note; echo root >/root/note')
+  await inMachine(stage, 'echo kept >/data/note; echo root >/root/note')
 })
 
 test.after.always('what it said', async (t) => {
@@ -171,7 +171,7 @@ test.serial('unused for a minute it sleeps well, and a request wakes it as it wa
   // From here on nobody is to fall asleep while something else is looked at.
   await put(stage, 'acme', { ...standard, state: 'running' })
   t.is(await bootOf(stage), leftBoot, 'no new boot')
-  t.is((await inMachine(stage, 'cat /data/workspace/note /root/note')).stdout, 'kept\nroot\n')
+  t.is((await inMachine(stage, 'cat /data/note /root/note')).stdout, 'kept\nroot\n')
   t.is((await chat(stage, token)).status, 200)
   const told = await until('the events are written', 20_000, async () => {
     const events = await eventsOf(stage, 'acme')
@@ -220,7 +220,7 @@ test.serial('a gateway that is killed is started again, and the exit is on recor
   t.log(`from kill -9 on a used volume to the first answer: ${seconds(killed)}`)
   const exits = (await machineOf(stage)).events.flatMap(({ request }) => request?.exit_event?.exit_code ?? [])
   t.true(exits.includes(137))
-  t.is((await inMachine(stage, 'cat /data/workspace/note; ls /root')).stdout, 'kept\n', 'the root filesystem is new')
+  t.is((await inMachine(stage, 'cat /data/note; ls /root')).stdout, 'kept\n', 'the root filesystem is new')
 })
 
 test.serial('a bridge whose listener is ended ends with it, and is started again', async (t) => {
@@ -255,7 +255,7 @@ test.serial('a configuration that OpenClaw refuses is told, and a mended one bri
   await put(stage, 'acme', { ...standard, state: 'running', update: 'immediate' })
   await isUp(stage)
   t.is((await tenant(stage, 'acme')).status.effective, 'running')
-  t.is((await inMachine(stage, 'cat /data/workspace/note')).stdout, 'kept\n')
+  t.is((await inMachine(stage, 'cat /data/note')).stdout, 'kept\n')
 })
 
 test.serial('a full disk is told, and room brings the tenant back', async (t) => {
@@ -275,7 +275,7 @@ test.serial('a full disk is told, and room brings the tenant back', async (t) =>
   await moor(stage, 'retry', 'acme')
   await isUp(stage)
   t.is((await chat(stage, token)).status, 200)
-  t.is((await inMachine(stage, 'cat /data/workspace/note')).stdout, 'kept\n')
+  t.is((await inMachine(stage, 'cat /data/note')).stdout, 'kept\n')
 })
 
 test.serial('the job of the tenant’s own has found its machine awake', async (t) => {
