@@ -9,8 +9,8 @@ import { newUid } from '../../specs/names.ts'
 import { document } from './body.ts'
 import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
 import { mergePatch, patched } from './merge-patch.ts'
-import { either, empty, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, classColumns, outputField, wantsTable } from './print.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
+import { answerList, classColumns, listAnswer, outputField } from './print.ts'
 import { Problem, refused } from './problem.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
@@ -146,11 +146,11 @@ function reads({ classStore, clock }: ApiOptions): readonly Operation[] {
       ...readers,
       ...{ id: 'listClasses', path: '/v1/classes', summary: 'The classes.' },
       query: z.strictObject({ output: outputField }),
-      answers: { 200: either(json(z.strictObject({ items: z.array(classShape) })), text(z.string())) },
+      answers: { 200: listAnswer(classShape) },
       handle: async ({ context, query: { output } }) => {
         const items = await classStore.all()
-        if (wantsTable(context, output)) answerTable(context, { items, columns: classColumns, now: clock.now() })
-        else context.body = { items: items.map(classView) }
+        const shown = { output, columns: classColumns, view: classView, now: clock.now() }
+        answerList(context, { items, nameOf: ({ name }) => name, ...shown })
       },
     }),
     operation({

@@ -5,7 +5,7 @@ import type { OrphanRecord, OrphanStore } from '../../reconciler/orphans/orphan.
 import { optionalDocument } from './body.ts'
 import type { Clock } from '../../specs/clock.ts'
 import { either, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, linkNext, orphanColumns, outputField, wantsTable } from './print.ts'
+import { answerList, listAnswer, orphanColumns, outputField } from './print.ts'
 import { Problem } from './problem.ts'
 import { limitField } from './query.ts'
 import { instant, pageOf } from './view.ts'
@@ -67,12 +67,8 @@ async function list({ orphans, clock }: OrphanRoutes, context: Context, query: P
   const found = await orphans.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.id : undefined
-  if (last !== undefined) linkNext(context, last)
-  if (wantsTable(context, output)) {
-    answerTable(context, { items, columns: orphanColumns, now: clock.now() })
-    return
-  }
-  context.body = { items: items.map(orphanView), ...(last === undefined ? {} : { nextCursor: last }) }
+  const shown = { output, columns: orphanColumns, view: orphanView, now: clock.now() }
+  answerList(context, { items, next: last, nameOf: ({ id }) => id, ...shown })
 }
 
 async function existing({ orphans }: OrphanRoutes, id: string): Promise<OrphanRecord> {

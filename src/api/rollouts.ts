@@ -4,7 +4,7 @@ import { acted, rolloutActions, type RolloutAction } from '../../reconciler/roll
 import { waves, type Rollout, type WaveCounts } from '../../specs/rollout.ts'
 import { optionalDocument } from './body.ts'
 import { either, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, outputField, rolloutColumns, wantsTable } from './print.ts'
+import { answerList, listAnswer, outputField, rolloutColumns } from './print.ts'
 import { Problem } from './problem.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
@@ -105,12 +105,11 @@ export function rolloutOperations(options: ApiOptions): readonly Operation[] {
       ...readers,
       ...{ id: 'listRollouts', path: '/v1/rollouts', summary: 'Rollouts, newest first.' },
       query: z.strictObject({ output: outputField }),
-      answers: { 200: either(json(z.strictObject({ items: z.array(rolloutShape) })), text(z.string())) },
+      answers: { 200: listAnswer(rolloutShape) },
       handle: async ({ context, query: { output } }) => {
         const items = await options.rollouts.newest(mostRollouts)
-        const now = options.clock.now()
-        if (wantsTable(context, output)) answerTable(context, { items, columns: rolloutColumns, now })
-        else context.body = { items: items.map(rolloutView) }
+        const shown = { output, columns: rolloutColumns, view: rolloutView, now: options.clock.now() }
+        answerList(context, { items, nameOf: ({ id }) => id, ...shown })
       },
     }),
     operation({

@@ -9,17 +9,18 @@ import { answerTenant } from './answer.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { dryRunShape } from './insight-view.ts'
-import { empty, json, operation, type Answered, type Operation } from './operation.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
 import { mergePatch, patched } from './merge-patch.ts'
-import { answerTable, linkNext, outputField, tenantColumns, wantsTable } from './print.ts'
+import { answerList, listAnswer, outputField, tenantColumns } from './print.ts'
 import { dryRunQuery, limitField } from './query.ts'
 import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
-import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
-import { tenantWatch, wantsWatch, type WatchOptions } from './tenant-watch.ts'
+import { entitlementShape, tenantInput, tenantShape, tenantView } from './view.ts'
+import { watchField, wantsWatch } from './stream.ts'
+import { watchTenants, type WatchRoutes } from './tenant-watch.ts'
 import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './writes.ts'
 
-export interface TenantRoutes extends InsightRoutes, Pick<WatchOptions, 'log'> {
+export interface TenantRoutes extends InsightRoutes, WatchRoutes {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
   /** Hears of every tenant that was created. */
@@ -32,8 +33,7 @@ const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
 const page = z.strictObject({
   ...selectionFields,
   output: outputField,
-  /** Changes as they come, as server-sent events; also by the Accept header. */
-  watch: z.enum(['', 'true']).optional(),
+  watch: watchField,
   limit: limitField,
   cursor: z
     .string()
@@ -55,15 +55,9 @@ async function list({ tenants, clock }: TenantRoutes, context: Context, query: P
   const found = await tenants.page({ after: cursor, limit: limit + 1, labels, fields })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
-  if (last !== undefined) linkNext(context, cursorOf(last))
-  if (wantsTable(context, output)) {
-    answerTable(context, { items, columns: tenantColumns, now: clock.now() })
-    return
-  }
-  context.body = {
-    items: items.map(tenantView),
-    ...(last === undefined ? {} : { nextCursor: cursorOf(last) }),
-  }
+  const next = last === undefined ? undefined : cursorOf(last)
+  const shown = { output, columns: tenantColumns, view: tenantView, now: clock.now() }
+  answerList(context, { items, next, nameOf: ({ name }) => name, ...shown })
 }
 
 interface Write {
@@ -108,20 +102,10 @@ async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): P
   answerTenant(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
-const listed: Answered = {
-  ...json(pageOf(tenantShape), { headers: ['Link'] }),
-  content: {
-    'application/json': pageOf(tenantShape),
-    'text/plain': z.string(),
-    'text/event-stream': z.string(),
-  },
-}
-
 const tagged = (description: string) => json(tenantShape, { description, headers: ['ETag'] })
 const orDryRun = json(z.union([tenantShape, dryRunShape]))
 
 function reads(routes: TenantRoutes): readonly Operation[] {
-  const watch = tenantWatch(routes)
   return [
     operation({
       ...{
@@ -133,10 +117,11 @@ function reads(routes: TenantRoutes): readonly Operation[] {
       },
       summary: 'A page of tenants in the order of their names.',
       query: page,
-      answers: { 200: listed },
+      answers: { 200: listAnswer(tenantShape, { streams: true }) },
       handle: ({ context, query }) => {
-        const { watch: asked, labelSelector: labels, fieldSelector: fields } = query
-        return wantsWatch(context, asked) ? watch(context, { labels, fields }) : list(routes, context, query)
+        const { watch, output, labelSelector: labels, fieldSelector: fields } = query
+        const watched = { labels, fields, output }
+        return wantsWatch(context, watch) ? watchTenants(routes, context, watched) : list(routes, context, query)
       },
     }),
     operation({

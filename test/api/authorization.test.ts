@@ -20,7 +20,7 @@ const operations: Readonly<Record<string, string>> = {
   ...{ retryTenant: 'a l w', undeleteTenant: 'a l w', restoreTenant: 'a l w' },
   ...{ approveTenant: 'a l w', rejectTenant: 'a l w' },
   ...{ getPlan: 'av l', planTenant: 'av l', getWhy: 'abv l', getDiff: 'av l' },
-  ...{ listEvents: 'av', listTenantEvents: 'abv l', getTimeline: 'abv l' },
+  ...{ listEvents: 'av l', listTenantEvents: 'abv l', getTimeline: 'abv l' },
   ...{ listClasses: 'abv l', getClass: 'abv l', putClass: 'a w', patchClass: 'a w', deleteClass: 'a w' },
   ...{ listRollouts: 'av', getRollout: 'av', pauseRollout: 'a w', resumeRollout: 'a w' },
   ...{ rollbackRollout: 'a w', advanceRollout: 'a w' },

@@ -152,6 +152,7 @@ test('a limited token reaches nothing that concerns more than its tenants', asyn
     'getCosts',
     'getSchema',
     'listClasses',
+    'listEvents',
     'listSchemas',
     'whoami',
   ])
