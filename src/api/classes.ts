@@ -15,7 +15,7 @@ import { Problem, refused } from './problem.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
-import { settled, type Preconditions } from './writes.ts'
+import { settled, type Outcome, type Preconditions } from './writes.ts'
 
 export const classInput = classDocument.meta({ id: 'ClassDocument' })
 
@@ -55,9 +55,8 @@ function checkImage(spec: ClassDocument['spec'], before: StoredClass | undefined
 
 const uidFrom = ({ clock }: ApiOptions) => newUid((length) => clock.bytes(length))
 
-export interface Written {
+export interface Written extends Outcome {
   readonly found: StoredClass
-  readonly created: boolean
 }
 
 async function replaced(
@@ -87,12 +86,12 @@ async function tryPut(options: ApiOptions, wanted: ClassDocument, when: Precondi
   checkImage(wanted.spec, before)
   if (before !== undefined) {
     const found = await replaced(options, before, wanted)
-    return found && { found, created: false }
+    return found && { found, created: false, changed: found !== before }
   }
   const found = newClass(wanted, uidFrom(options), clock.now())
   if (!(await classStore.add(found))) return undefined
   classes.takeClass(found)
-  return { found, created: true }
+  return { found, created: true, changed: true }
 }
 
 /** One try; undefined when somebody else wrote first. */

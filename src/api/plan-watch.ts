@@ -89,10 +89,12 @@ class PlanStream {
     try {
       const plan = await this.#look()
       const id = idOf(this.#tenant, plan)
+      const same = id === this.#id
+      const again = this.#failing
       this.#failing = false
-      if (id === this.#id) return
       this.#id = id
-      this.#tell({ type: 'MODIFIED', data: plan })
+      if (!same) this.#tell({ type: 'MODIFIED', data: plan })
+      else if (again) this.#tell(bookmark)
     } catch (error) {
       this.#failed(error)
     }

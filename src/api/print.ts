@@ -11,6 +11,7 @@ import type { Tenant } from '../../specs/tenant.ts'
 import type { EventRecord } from '../events/event.ts'
 import { age, table, type Column } from '../table.ts'
 import { json, type Answered } from './operation.ts'
+import type { PoolView } from './pools.ts'
 import { pageOf } from './view.ts'
 
 export const outputField = z.enum(['json', 'table', 'rows']).optional()
@@ -76,6 +77,20 @@ export const rolloutColumns: Columns<Rollout> = (now) => [
   ['WAVE', ({ wave }) => waves[wave]?.name ?? String(wave)],
   ['AGE', ({ startedAt }) => age(startedAt, now)],
   ['REASON', ({ reason }) => reason],
+]
+
+export const poolColumns: Columns<PoolView> = (now) => [
+  ['NAME', ({ name }) => name],
+  ['REGION', ({ spec }) => spec.region],
+  ['CLASS', ({ spec }) => spec.class],
+  ['TIER', ({ spec }) => spec.tier],
+  ['TARGET', ({ status }) => String(status.target)],
+  ['WARM', ({ status }) => String(status.warm)],
+  ['MAKING', ({ status }) => String(status.making)],
+  ['FAILING', ({ status }) => String(status.failing)],
+  ['HITS/DAY', ({ status }) => String(status.lastDay.warm)],
+  ['MISSES/DAY', ({ status }) => String(status.lastDay.cold)],
+  ['AGE', ({ createdAt }) => age(Date.parse(createdAt), now)],
 ]
 
 export const orphanColumns: Columns<OrphanRecord> = (now) => [

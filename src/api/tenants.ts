@@ -1,10 +1,9 @@
 // The operations on tenants.
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { dnsLabel } from '../../specs/fields.ts'
-import { tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
+import { tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import { actionOperations } from './actions.ts'
-import { document } from './body.ts'
+import { document, forcible, isForced } from './body.ts'
 import { answerTenant } from './answer.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
@@ -12,13 +11,14 @@ import { dryRunShape } from './insight-view.ts'
 import { empty, json, operation, type Operation } from './operation.ts'
 import { mergePatch, patched } from './merge-patch.ts'
 import { answerList, listAnswer, outputField, tenantColumns } from './print.ts'
-import { dryRunQuery, limitField } from './query.ts'
+import { forcedDocument } from './owners.ts'
+import { applyQuery, cursorOf, dryRunQuery, limitField, nameCursor } from './query.ts'
 import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
 import { entitlementShape, tenantInput, tenantShape, tenantView } from './view.ts'
 import { watchField, wantsWatch } from './stream.ts'
 import { watchTenants, type WatchRoutes } from './tenant-watch.ts'
-import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './writes.ts'
+import { alterTenant, applyTenant, changeTenant, takeWord, withState, type ForcedDocument } from './writes.ts'
 
 export interface TenantRoutes extends InsightRoutes, WatchRoutes {
   /** Looks at the tenant now instead of at its next time. */
@@ -27,19 +27,12 @@ export interface TenantRoutes extends InsightRoutes, WatchRoutes {
   readonly arrived?: (tenant: Tenant) => void
 }
 
-/** A cursor says after which name to go on; what it looks like is nobody's business. */
-const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
-
 const page = z.strictObject({
   ...selectionFields,
   output: outputField,
   watch: watchField,
   limit: limitField,
-  cursor: z
-    .string()
-    .transform((text) => Buffer.from(text, 'base64url').toString())
-    .refine((name) => dnsLabel.safeParse(name).success, 'must be the nextCursor of an earlier answer')
-    .optional(),
+  cursor: nameCursor.optional(),
 })
 
 type PageQuery = z.infer<typeof page>
@@ -66,7 +59,7 @@ interface Write {
   readonly dryRun: boolean
 }
 
-async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wanted: TenantDocument): Promise<void> {
+async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wanted: ForcedDocument): Promise<void> {
   checkName(name, wanted.name)
   const apply = (target: TenantRoutes) => applyTenant(target, wanted, preconditions(context))
   if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
@@ -82,8 +75,8 @@ async function patch(
   { context, name, dryRun }: Write,
   sent: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const altered = (present: object): TenantDocument => {
-    const wanted = patched(tenantDocument, present, sent)
+  const altered = (present: object): ForcedDocument => {
+    const wanted = patched(isForced(context) ? forcedDocument : tenantDocument, present, sent)
     checkName(name, wanted.name)
     return wanted
   }
@@ -102,6 +95,7 @@ async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): P
   answerTenant(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
+const forcedInput = forcedDocument.meta({ id: 'ForcedTenantDocument' })
 const tagged = (description: string) => json(tenantShape, { description, headers: ['ETag'] })
 const orDryRun = json(z.union([tenantShape, dryRunShape]))
 
@@ -145,8 +139,8 @@ function writes(routes: TenantRoutes): readonly Operation[] {
     operation({
       ...{ id: 'putTenant', method: 'put', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Creates a tenant, or replaces what the admin owns of it; the same again changes nothing.',
-      query: dryRunQuery,
-      body: document(tenantInput),
+      query: applyQuery,
+      body: forcible(tenantInput, forcedInput),
       conditional: true,
       answers: {
         200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] },
@@ -159,7 +153,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
     operation({
       ...{ id: 'patchTenant', method: 'patch', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Changes single fields of what the admin owns (RFC 7396); null takes one away.',
-      query: dryRunQuery,
+      query: applyQuery,
       body: mergePatch,
       conditional: true,
       answers: { 200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] } },
