@@ -31,6 +31,8 @@ export const classShape = z
   })
   .meta({ id: 'Class' })
 
+export type ClassView = z.infer<typeof classShape>
+
 const iso = (instant: number) => new Date(instant).toISOString()
 
 /** A class as the API shows it: `spec` is what is wanted, `status` how far its image has come. */

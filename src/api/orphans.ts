@@ -46,6 +46,8 @@ export const orphanShape = z
   })
   .meta({ id: 'Orphan' })
 
+export type OrphanView = z.infer<typeof orphanShape>
+
 const iso = (instant: number) => new Date(instant).toISOString()
 
 function orphanView(orphan: OrphanRecord): z.infer<typeof orphanShape> {

@@ -2,11 +2,10 @@
 // history: its id says which plan it is, so that any process knows whether who comes back has the present one.
 import { createHash } from 'node:crypto'
 import type { Context } from 'koa'
-import type { z } from 'zod'
 import { matchesLabels } from '../../specs/selector.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Feeds } from './feeds.ts'
-import type { planShape } from './insight-view.ts'
+import type { PlanView } from './insight-view.ts'
 import { limitOf } from './limited.ts'
 import { Problem } from './problem.ts'
 import type { ApiOptions } from './server.ts'
@@ -15,8 +14,6 @@ import { answerStream, bookmark, eventText, keepAlive, Outlet, relist, type Told
 export interface PlanWatchRoutes extends Pick<ApiOptions, 'clock' | 'log'> {
   readonly feeds: Feeds
 }
-
-type PlanView = z.infer<typeof planShape>
 
 export interface WatchedPlan {
   readonly tenant: Tenant

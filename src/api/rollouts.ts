@@ -36,7 +36,7 @@ const rolloutShape = z
   })
   .meta({ id: 'Rollout' })
 
-type RolloutView = z.infer<typeof rolloutShape>
+export type RolloutView = z.infer<typeof rolloutShape>
 
 const iso = (instant: number) => new Date(instant).toISOString()
 const waveName = (index: number) => waves[index]?.name ?? String(index)

@@ -67,12 +67,19 @@ const deliveryShape = z
   })
   .meta({ id: 'WebhookDelivery' })
 
+const testedShape = z.strictObject({ delivery: z.string() })
+export type TestedView = z.infer<typeof testedShape>
+
 const deliveryCursor = z.string().transform((text, context): DeliveryPlace => {
   const [, at, id] = /^(\d{1,15})\.([\w.-]{1,128})$/.exec(Buffer.from(text, 'base64url').toString()) ?? []
   if (at !== undefined && id !== undefined) return { at: Number(at), id }
   context.addIssue({ code: 'custom', message: 'must be the nextCursor of an earlier answer' })
   return z.NEVER
 })
+
+export type EndpointView = z.infer<typeof endpointShape>
+export type NewEndpointView = z.infer<typeof newEndpointShape>
+export type DeliveryView = z.infer<typeof deliveryShape>
 
 function endpointView({ id, url, events, state, reason, secretVersion, createdAt }: Endpoint) {
   const view = { id, url, events: [...events], state, secretVersion, createdAt: iso(createdAt) }
@@ -208,7 +215,7 @@ function endpointOperations(routes: WebhookRoutes): readonly Operation[] {
     operation({
       ...{ id: 'testWebhookEndpoint', method: 'post', path: `${path}/{id}/actions/test`, ...write },
       summary: 'Tells it something that means nothing.',
-      answers: { 202: json(z.strictObject({ delivery: z.string() }), { description: 'It will be told.' }) },
+      answers: { 202: json(testedShape, { description: 'It will be told.' }) },
       problems: [404],
       handle: async ({ context, params: { id } }) => {
         const endpoint = await existing(routes, id)
