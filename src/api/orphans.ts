@@ -4,11 +4,11 @@ import { z } from 'zod'
 import type { OrphanRecord, OrphanStore } from '../../reconciler/orphans/orphan.ts'
 import { optionalDocument } from './body.ts'
 import type { Clock } from '../../specs/clock.ts'
-import { either, json, operation, text, type Operation } from './operation.ts'
+import { json, operation, type Operation } from './operation.ts'
 import { answerList, listAnswer, orphanColumns, outputField } from './print.ts'
 import { Problem } from './problem.ts'
 import { limitField } from './query.ts'
-import { instant, pageOf } from './view.ts'
+import { instant } from './view.ts'
 
 export interface OrphanRoutes {
   readonly orphans: OrphanStore
@@ -123,7 +123,7 @@ export function orphanOperations(routes: OrphanRoutes): readonly Operation[] {
       ...{ id: 'listOrphans', path: '/v1/orphans' },
       summary: 'What was found on Fly that belongs to no tenant, with what happens to it.',
       query: page,
-      answers: { 200: either(json(pageOf(orphanShape), { headers: ['Link'] }), text(z.string())) },
+      answers: { 200: listAnswer(orphanShape) },
       handle: ({ context, query }) => list(routes, context, query),
     }),
     operation({

@@ -95,6 +95,8 @@ export interface WatchOptions {
   readonly says: boolean
 }
 
+const isChange = (type: string) => ['ADDED', 'MODIFIED', 'DELETED'].includes(type)
+
 /** Columns that move by themselves. */
 const moving = new Set(['AGE', 'LAST'])
 
@@ -118,8 +120,8 @@ export class RowPrinter {
   }
 
   take({ type, data }: StreamEvent): void {
-    if (type === 'BOOKMARK') return this.#whole()
-    if (type === 'RELIST' || type === 'ERROR') return
+    if (type === 'BOOKMARK') this.#whole()
+    if (!isChange(type)) return
     const row = data as RowView
     const what = JSON.stringify(row.cells.filter((_, at) => !moving.has(row.columns[at] ?? '')))
     if (type !== 'DELETED' && this.#last.get(row.name) === what) return
@@ -162,8 +164,11 @@ export async function watch(api: Api, got: Got, format: Format, options: WatchOp
   const { path, asked } = placeOf(got)
   const rows = new RowPrinter(options)
   const take = (event: StreamEvent) => {
-    if (format === 'table') return rows.take(event)
-    if (!['ADDED', 'MODIFIED', 'DELETED'].includes(event.type)) return
+    if (format === 'table') {
+      rows.take(event)
+      return
+    }
+    if (!isChange(event.type)) return
     const value = says ? { type: event.type, object: event.data } : event.data
     print(format === 'json' ? JSON.stringify(value) : `---\n${stringify(value).trimEnd()}`)
   }

@@ -75,13 +75,14 @@ export async function follow(following: Following): Promise<void> {
   const { signal, note } = following
   const place: { lastId?: string } = {}
   let failures = 0
-  while (!signal.aborted) {
+  const isOver = () => signal.aborted
+  while (!isOver()) {
     const before = place.lastId
     try {
       await readOnce(following, place)
     } catch (error) {
       // An aborted reading ends in an error of its own kind, as does a connection that breaks.
-      if (signal.aborted) return
+      if (isOver()) return
       const isBroken = error instanceof TypeError || (error instanceof Error && error.name === 'AbortError')
       if (place.lastId === undefined || (!isBroken && isFinal(error))) throw error
       if (failures === 0) note('moor: the stream broke; trying to go on')

@@ -27,7 +27,10 @@ async function shownOrWatched(
   got: ReturnType<typeof readGot> & { readonly selected?: Selected },
   { watch: isWatched, outputWatchEvents: says, output: format }: Watched,
 ): Promise<void> {
-  if (!isWatched) return print(await get(openApi(), got, format))
+  if (!isWatched) {
+    print(await get(openApi(), got, format))
+    return
+  }
   const stopped = new AbortController()
   process.once('SIGINT', () => {
     process.exitCode = 130

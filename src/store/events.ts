@@ -169,12 +169,12 @@ export function eventsIn(db: Db): Events {
       const found = collection.find(filterOf(query)).sort({ lastAt: -1, _id: -1 }).limit(query.limit)
       return (await found.toArray()).map(fromStored)
     },
-    watch: ({ changed, missed }) =>
+    watch: (sink) =>
       watchCollection(collection as unknown as Collection<StoredEvent & { readonly revision: number }>, {
-        changed: (record) => changed(fromStored(record)),
+        changed: (record) => sink.changed(fromStored(record)),
         // What is forgotten is no news.
         removed: () => {},
-        missed,
+        missed: () => sink.missed(),
       }),
   }
 }

@@ -23,12 +23,12 @@ export async function moor(args: readonly string[], env: Record<string, string>,
 }
 
 export interface RunningMoor {
-  out(): string
-  err(): string
+  readonly out: () => string
+  readonly err: () => string
   /** The exit code. */
   readonly ended: Promise<number | null>
   /** Presses Ctrl-C. */
-  interrupt(): Promise<number | null>
+  readonly interrupt: () => Promise<number | null>
 }
 
 /** Starts a `moor` that goes on until it is stopped. */

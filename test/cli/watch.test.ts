@@ -1,5 +1,5 @@
 // `moor get --watch`: a line for each change in the server's columns, over a break, until Ctrl-C.
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
@@ -10,7 +10,7 @@ import { startTestApi, stored, tenantDocument, token } from '../api/fixture.ts'
 import { startMoor, type RunningMoor } from './fixture.ts'
 
 /** A road to the API that can be cut. */
-async function road(t: ExecutionContext, url: string): Promise<{ url: string; cut(): void; server: Server }> {
+async function road(t: ExecutionContext, url: string): Promise<{ url: string; cut: () => void }> {
   const sockets = new Set<Socket>()
   const { port } = new URL(url)
   const server = createServer((socket) => {
@@ -28,7 +28,7 @@ async function road(t: ExecutionContext, url: string): Promise<{ url: string; cu
     cut()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, server }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut }
 }
 
 const prints = ({ out }: RunningMoor, count: number) =>
@@ -97,12 +97,7 @@ test('when all is told again, only what has changed is printed again', (t) => {
   row('ADDED', 'bravo', 'running', '9s')
   mark('BOOKMARK')
   row('MODIFIED', 'a', 'running', '11s')
-  t.deepEqual(lines, [
-    'NAME   STATE      AGE',
-    'a      running    9s',
-    'bravo  suspended  8s',
-    'bravo  running    9s',
-  ])
+  t.deepEqual(lines, ['NAME   STATE      AGE', 'a      running    9s', 'bravo  suspended  8s', 'bravo  running    9s'])
 })
 
 test('events of a tenant, as they come; what cannot be watched and who may not are said at once', async (t) => {
