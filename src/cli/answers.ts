@@ -56,7 +56,8 @@ export interface Posts {
   '/v1/tenants/{name}/actions/{action}': TenantView
   '/v1/tenants/{name}/pairings/{id}/actions/{action}': unknown
   '/v1/fleet/actions/adopt': AdoptionView
-  '/v1/fleet/actions/{action}': FleetView
+  /** What is said of it does not matter to anybody here. */
+  '/v1/fleet/actions/{action}': unknown
   '/v1/rollouts/{id}/actions/{action}': RolloutView
   '/v1/orphans/{id}/actions/{action}': OrphanView
   '/v1/tokens': IssuedView

@@ -1,11 +1,12 @@
 // `moor get`: lists in the columns of the server, one thing of a list, and watching it.
 import { stringify } from 'yaml'
 import type { Clock } from '../../specs/clock.ts'
-import type { RowsView, RowView } from '../api/print.ts'
+import type { RowsView } from '../api/print.ts'
 import { table } from '../table.ts'
 import type { Lists } from './answers.ts'
 import { type Api, type Asked, RequestError } from './client.ts'
 import { type Format, shown } from './output.ts'
+import { isChange, RowPrinter } from './row-printer.ts'
 import { follow, type StreamEvent } from './stream.ts'
 
 export const kinds = ['tenants', 'events', 'pools', 'classes'] as const
@@ -95,74 +96,13 @@ export interface WatchOptions {
   readonly says: boolean
 }
 
-const isChange = (type: string) => ['ADDED', 'MODIFIED', 'DELETED'].includes(type)
-
-/** Columns that move by themselves. */
-const moving = new Set(['AGE', 'LAST'])
-
-/**
- * Prints rows as they come. What is there at first is aligned as one table, later lines as far as their columns are known;
- * a line that says the same as the last one of its name, but for the time, is left out.
- */
-export class RowPrinter {
-  readonly #print: (line: string) => void
-  readonly #says: boolean
-  readonly #last = new Map<string, string>()
-  /** What is there at first, until all of it has come. */
-  readonly #first: (readonly [type: string, row: RowView])[] = []
-  #isWhole = false
-  #hasTitles = false
-  #widths: number[] = []
-
-  constructor({ print, says }: Pick<WatchOptions, 'print' | 'says'>) {
-    this.#print = print
-    this.#says = says
-  }
-
-  take({ type, data }: StreamEvent): void {
-    if (type === 'BOOKMARK') this.#whole()
-    if (!isChange(type)) return
-    const row = data as RowView
-    const what = JSON.stringify(row.cells.filter((_, at) => !moving.has(row.columns[at] ?? '')))
-    if (type !== 'DELETED' && this.#last.get(row.name) === what) return
-    if (type === 'DELETED') this.#last.delete(row.name)
-    else this.#last.set(row.name, what)
-    if (this.#isWhole) this.#lines([[type, row]])
-    else this.#first.push([type, row])
-  }
-
-  #whole(): void {
-    if (!this.#isWhole) this.#lines(this.#first)
-    this.#isWhole = true
-  }
-
-  #lines(rows: readonly (readonly [type: string, row: RowView])[]): void {
-    const [first] = rows
-    if (first === undefined) return
-    const cells = rows.map(([type, row]) => (this.#says ? [type, ...row.cells] : row.cells))
-    const { columns } = first[1]
-    const titles = this.#hasTitles ? [] : [this.#says ? ['EVENT', ...columns] : columns]
-    this.#hasTitles = true
-    const all = [...titles, ...cells]
-    for (const line of all) this.#widths = line.map((cell, at) => Math.max(cell.length, this.#widths[at] ?? 0))
-    for (const line of all) this.#print(this.#padded(line))
-  }
-
-  #padded(cells: readonly string[]): string {
-    return cells
-      .map((cell, at) => cell.padEnd(this.#widths[at] ?? 0))
-      .join('  ')
-      .trimEnd()
-  }
-}
-
 /** Prints each change until the signal: a line in the server's columns, JSON a line, or a YAML document. */
 export async function watch(api: Api, got: Got, format: Format, options: WatchOptions): Promise<void> {
   const { print, says, ...rest } = options
   if (got.kind !== 'tenants' && got.kind !== 'events')
     throw new RequestError(`${got.kind} cannot be watched: only tenants and events can.`)
   const { path, asked } = placeOf(got)
-  const rows = new RowPrinter(options)
+  const rows = new RowPrinter({ print, says, complete: got.kind === 'tenants' })
   const take = (event: StreamEvent) => {
     if (format === 'table') {
       rows.take(event)

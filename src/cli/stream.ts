@@ -80,15 +80,16 @@ export async function follow(following: Following): Promise<void> {
     const before = place.lastId
     try {
       await readOnce(following, place)
+      failures = 0
     } catch (error) {
       // An aborted reading ends in an error of its own kind, as does a connection that breaks.
       if (isOver()) return
       const isBroken = error instanceof TypeError || (error instanceof Error && error.name === 'AbortError')
       if (place.lastId === undefined || (!isBroken && isFinal(error))) throw error
+      if (place.lastId !== before) failures = 0
       if (failures === 0) note('moor: the stream broke; trying to go on')
       failures += 1
     }
-    if (place.lastId !== before) failures = 0
     await pause(following, pauses[Math.min(failures, pauses.length - 1)] ?? 0)
   }
 }

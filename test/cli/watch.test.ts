@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { RowPrinter } from '../../src/cli/get.ts'
+import { RowPrinter } from '../../src/cli/row-printer.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { until } from '../helpers/processes.ts'
 import { startTestApi, stored, tenantDocument, token } from '../api/fixture.ts'
@@ -84,7 +84,7 @@ test('in JSON it is one object a line', async (t) => {
 
 test('when all is told again, only what has changed is printed again', (t) => {
   const lines: string[] = []
-  const printer = new RowPrinter({ print: (line) => lines.push(line), says: false })
+  const printer = new RowPrinter({ print: (line) => lines.push(line), says: true, complete: true })
   const row = (type: string, name: string, state: string, age: string) =>
     printer.take({ type, data: { columns: ['NAME', 'STATE', 'AGE'], name, cells: [name, state, age] } })
   const mark = (type: string) => printer.take({ type, data: {} })
@@ -97,7 +97,16 @@ test('when all is told again, only what has changed is printed again', (t) => {
   row('ADDED', 'bravo', 'running', '9s')
   mark('BOOKMARK')
   row('MODIFIED', 'a', 'running', '11s')
-  t.deepEqual(lines, ['NAME   STATE      AGE', 'a      running    9s', 'bravo  suspended  8s', 'bravo  running    9s'])
+  mark('RELIST')
+  row('ADDED', 'a', 'running', '12s')
+  mark('BOOKMARK')
+  t.deepEqual(lines, [
+    'EVENT  NAME   STATE      AGE',
+    'ADDED  a      running    9s',
+    'ADDED  bravo  suspended  8s',
+    'MODIFIED  bravo  running    9s',
+    'DELETED   bravo  running    9s',
+  ])
 })
 
 test('events of a tenant, as they come; what cannot be watched and who may not are said at once', async (t) => {
