@@ -2,7 +2,11 @@
 import fc from 'fast-check'
 import { description } from '../helpers/described.ts'
 
+/** Whose token it is sent with. */
+export type Sender = 'admin' | 'billing' | 'viewer' | 'limited'
+
 export interface FuzzRequest {
+  readonly as: Sender
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -22,6 +26,9 @@ interface Described {
   readonly parameters?: readonly Parameter[]
   readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { schema: Schema }>> }
 }
+
+/** Stands in an address for the id of something that is there when the request is sent. */
+export const knownId = 'known-id'
 
 const names = ['acme', 'beta', 'gamma', 'standard', 'standard', 'byok']
 /** What tends to break things. */
@@ -92,7 +99,7 @@ function valueFor(unresolved: Schema, depth = 0): fc.Arbitrary<unknown> {
 
 /** The name in a document, where it is to stand in the address too. */
 function nameIn(text: string | undefined): string | undefined {
-  const [, name] = /^\{"kind":"(?:Tenant|Class)","name":"([a-z]+)"/.exec(text ?? '') ?? []
+  const [, name] = /^\{"kind":"(?:Tenant|Class|Pool)","name":"([a-z]+)"/.exec(text ?? '') ?? []
   return name
 }
 
@@ -119,11 +126,27 @@ const patch = fc.record(
   { requiredKeys: [] },
 )
 
-function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
+/** What billing sends; the description only says that its bytes are signed. */
+const billingWords = fc.array(
+  fc.record({
+    tenant: fc.constantFrom(...names),
+    entitlement: fc.constantFrom<unknown>('active', 'suspended', 'ended', 'active', 7),
+    occurredAt: fc.constantFrom<unknown>(
+      '2026-01-01T00:00:00Z',
+      '2026-02-01T00:00:00+01:00',
+      '9999-01-01T00:00:00Z',
+      'now',
+    ),
+  }),
+  { maxLength: 4 },
+)
+
+function bodyFor(path: string, { requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
   if (requestBody === undefined) return fc.constant({})
   const types = Object.entries(requestBody.content)
   const right = fc.constantFrom(...types).chain(([type, { schema }]) => {
-    const value: fc.Arbitrary<unknown> = type.includes('merge-patch') ? patch : valueFor(schema)
+    const value: fc.Arbitrary<unknown> =
+      path === '/v1/hooks/billing' ? billingWords : type.includes('merge-patch') ? patch : valueFor(schema)
     return value.map((sent) => ({ type, text: JSON.stringify(sent) }))
   })
   const type = fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'nonsense')
@@ -140,24 +163,43 @@ function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text
   )
 }
 
+const namesOf: Readonly<Record<string, readonly string[]>> = {
+  tenants: ['acme', 'acme', 'beta', 'gamma'],
+  classes: ['standard', 'byok', 'acme'],
+  pools: ['acme', 'beta'],
+  schemas: ['tenant', 'class', 'pool', 'rollout'],
+  problems: ['not-found', 'conflict'],
+  docs: ['index.html', 'swagger-ui.css'],
+}
+
+/** For each name in an address: one that may be there, and now and then anything. */
+function namesIn(path: string): fc.Arbitrary<unknown>[] {
+  const collection = /^(?:\/v1)?\/([\w-]+)/.exec(path)?.[1] ?? ''
+  const named = namesOf[collection] ?? [knownId]
+  return [...path.matchAll(/\{\w+\}/g)].map((_, index) =>
+    fc.oneof(
+      { weight: 12, arbitrary: fc.constantFrom(...(index === 0 ? named : [knownId])) },
+      { weight: 1, arbitrary: nasty },
+    ),
+  )
+}
+
 function requestFor(path: string, method: string, described: Described): fc.Arbitrary<FuzzRequest> {
   const parameters = (described.parameters ?? []).map((one) => resolved(one))
   // A stream has no end that could be waited for.
   const of = (place: string) => parameters.filter((one) => one.in === place && one.name !== 'watch')
   const optional = (place: string) =>
     fc.record(Object.fromEntries(of(place).map(({ name, schema }) => [name, valueFor(schema)])), { requiredKeys: [] })
-  const inPath = fc.array(
-    fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: nasty }),
-    {
-      minLength: 2,
-      maxLength: 2,
-    },
+  const inPath = fc.tuple(...namesIn(path))
+  const as: fc.Arbitrary<Sender> = fc.oneof(
+    { weight: 12, arbitrary: fc.constant('admin') },
+    ...(['billing', 'viewer', 'limited'] as const).map((who) => ({ weight: 1, arbitrary: fc.constant(who) })),
   )
   const more = fc.constantFrom('bogus=1', 'dryRun=server', 'limit=0', 'output=table', '%', '&&=')
   const extra = fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: more })
   return fc
-    .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(described))
-    .map(([values, query, added, header, { type, text }]) => {
+    .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(path, described), as)
+    .map(([values, query, added, header, { type, text }, sender]) => {
       let next = 0
       const own = nameIn(text)
       const filled = path.replaceAll(/\{\w+\}/g, () =>
@@ -168,6 +210,7 @@ function requestFor(path: string, method: string, described: Described): fc.Arbi
       )
       const queries = [...search, ...(added === '' ? [] : [added])].join('&')
       return {
+        as: sender,
         method: method.toUpperCase(),
         path: queries === '' ? filled : `${filled}?${queries}`,
         headers: {
