@@ -24,6 +24,9 @@ async function tell({ webhooks, wake }: ToldOptions, telling: Telling): Promise<
   if (wanted.length > 0) wake()
 }
 
+/** Members of pools are nobody's tenants: of them nothing is told. */
+const isMember = ({ pool }: Tenant) => pool !== undefined
+
 /** The same tenants for the controller; a status that tells of another state goes into the outbox too. */
 export function toldTenants(tenants: Tenants, options: ToldOptions): Tenants {
   const note = async (after: Tenant, type: EventType) => {
@@ -37,13 +40,13 @@ export function toldTenants(tenants: Tenants, options: ToldOptions): Tenants {
     ...tenants,
     saveStatus: async (before, status) => {
       const after = await tenants.saveStatus(before, status)
-      const type = after === undefined ? undefined : stateOf(after)
+      const type = after === undefined || isMember(after) ? undefined : stateOf(after)
       if (after !== undefined && type !== undefined && type !== stateOf(before)) await note(after, type)
       return after
     },
     purge: async (tenant) => {
       const purged = await tenants.purge(tenant)
-      if (purged) await note({ ...tenant, revision: tenant.revision + 1 }, 'tenant.purged')
+      if (purged && !isMember(tenant)) await note({ ...tenant, revision: tenant.revision + 1 }, 'tenant.purged')
       return purged
     },
   }

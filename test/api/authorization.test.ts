@@ -35,7 +35,7 @@ const operations: Readonly<Record<string, string>> = {
   ...{ listPools: 'abv', getPool: 'abv', putPool: 'a w', deletePool: 'a w' },
   ...{ listPairings: 'av l', approvePairing: 'a l w', rejectPairing: 'a l w' },
   ...{ whoami: 'abv l', listAudit: 'a', listSchemas: 'abv l', getSchema: 'abv l' },
-  ...{ putEntitlements: 'ab w', takeBillingWebhook: 'signed w' },
+  ...{ putEntitlements: 'ab l w', takeBillingWebhook: 'signed w' },
   ...{ getCosts: 'abv l', getUsage: 'abv l', getMetrics: 'av' },
   ...{ getOpenApi: 'open', getDocs: 'open', getDocsFile: 'open' },
   ...{ livez: 'open', readyz: 'open', getJwks: 'open', getProblem: 'open' },

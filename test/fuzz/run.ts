@@ -11,6 +11,8 @@ export interface Target {
   readonly url: string
   readonly tokens: Readonly<Record<Sender, string>>
   readonly billingSecret: string
+  /** Ids that are there already, by what they are of. */
+  readonly ids: Readonly<Record<string, string>>
   readonly db: Db
 }
 
@@ -63,7 +65,11 @@ interface Named {
 
 /** The ids that answers have told, by what they are of: no description says which there will be. */
 class Ids {
-  readonly #known = new Map<string, string>()
+  readonly #known: Map<string, string>
+
+  constructor(first: Readonly<Record<string, string>>) {
+    this.#known = new Map(Object.entries(first))
+  }
 
   /** An address with an id that is there, where one is known. */
   filled(path: string): string {
@@ -77,7 +83,9 @@ class Ids {
       return
     const told = JSON.parse(text) as Named & { readonly items?: readonly Named[] }
     if (typeof told.delivery === 'string') this.#known.set('webhook-deliveries', told.delivery)
-    for (const id of [...(told.items ?? []), told].map((one) => one.id ?? one.token?.id))
+    // The senders' own tokens are in that list, and would be revoked.
+    const listed = collection === 'tokens' ? [] : (told.items ?? [])
+    for (const id of [...listed, told].map((one) => one.id ?? one.token?.id))
       if (typeof id === 'string') this.#known.set(collection, id)
   }
 }
@@ -110,7 +118,7 @@ export async function fuzz(target: Target, count: number, seed: number): Promise
   const requests = fc.sample(fuzzRequest, { numRuns: count, seed })
   const byStatus = new Map<string, number>()
   const defects: string[] = []
-  const ids = new Ids()
+  const ids = new Ids(target.ids)
   let before = await everything(target.db)
   for (const [index, request] of requests.entries()) {
     const { status, after, fault } = await tryOne(target, { request, ids, index }, before)
