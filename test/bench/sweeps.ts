@@ -45,10 +45,10 @@ function reading(count: number, at: number, turns: number): FleetReading {
       state: turn % 2 === 0 ? ('started' as const) : ('suspended' as const),
     }))
     return {
-      ...{ id: `m${index}`, name: `kc-bench-${uidOf(index)}-1`, uid: uidOf(index), incarnation: 1, state: 'started' },
+      ...{ id: `m${index}`, name: `kc-bench-${uidOf(index)}-1`, uid: uidOf(index), incarnation: 1 },
       ...{ version: `v${turns}`, region: 'iad', address: 'fdaa::1', metadata: {}, contentHash: '', mount: undefined },
       ...{ hostOk: true, createdAt: at - day, updatedAt: at - 60_000, changes },
-      size: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 },
+      ...{ state: 'started', size: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 } },
     } as const
   }
   return { at, machines: Array.from({ length: count }, (_, index) => one(index)), volumes: [] }
@@ -111,9 +111,9 @@ async function audit({ db }: OpenStore, count: number, times: Times): Promise<vo
     const check = new ChainCheck([])
     for (let after: number | undefined; ;) {
       const page = await store.page({ order: 'oldest', limit: 500, after })
-      for (const one of page) check.take(one)
+      for (const one of page) check.take({ ...one })
       after = page.at(-1)?.seq
-      if (page.length < 500) return check.end()
+      if (page.length < 500) return check.report()
     }
   })
 }
