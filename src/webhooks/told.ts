@@ -4,7 +4,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { Webhooks } from '../store/webhooks.ts'
-import { stateOf, tellingOf, type EventType, type Telling } from './events.ts'
+import { brakedOf, stateOf, tellingOf, type EventType, type Telling } from './events.ts'
 
 export interface ToldOptions {
   readonly webhooks: Webhooks
@@ -29,12 +29,19 @@ const isMember = ({ pool }: Tenant) => pool !== undefined
 
 /** The same tenants for the controller; a status that tells of another state goes into the outbox too. */
 export function toldTenants(tenants: Tenants, options: ToldOptions): Tenants {
-  const note = async (after: Tenant, type: EventType) => {
+  const tried = async (telling: Telling) => {
     try {
-      await tell(options, tellingOf(after, type, options.clock.now()))
+      await tell(options, telling)
     } catch (error) {
       options.failed(error)
     }
+  }
+  const note = (after: Tenant, type: EventType) => tried(tellingOf(after, type, options.clock.now()))
+  /** The first pass after a word was parked says so. */
+  const noteBrake = async (before: Tenant, after: Tenant) => {
+    const isNew = after.status.observedGeneration !== before.status.observedGeneration
+    const telling = isNew ? brakedOf(after, options.clock.now()) : undefined
+    if (telling !== undefined) await tried(telling)
   }
   return {
     ...tenants,
@@ -42,6 +49,7 @@ export function toldTenants(tenants: Tenants, options: ToldOptions): Tenants {
       const after = await tenants.saveStatus(before, status)
       const type = after === undefined || isMember(after) ? undefined : stateOf(after)
       if (after !== undefined && type !== undefined && type !== stateOf(before)) await note(after, type)
+      if (after !== undefined) await noteBrake(before, after)
       return after
     },
     purge: async (tenant) => {
@@ -72,6 +80,8 @@ export async function catchUp(tenants: Pick<Tenants, 'page'>, options: ToldOptio
     told.delete(tenant.uid)
     const type = stateOf(tenant)
     if (type !== undefined && type !== before?.type) await tell(options, tellingOf(tenant, type, now))
+    const braked = brakedOf(tenant, now)
+    if (braked !== undefined) await tell(options, braked)
   }
   for (const [uid, { type, tenant, revision }] of told)
     if (type !== 'tenant.purged')

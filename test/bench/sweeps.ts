@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { FleetReading } from '../../reconciler/observed.ts'
+import type { FleetReading, ObservedMachine } from '../../reconciler/observed.ts'
 import { UsageRecorder } from '../../reconciler/usage/recorder.ts'
 import { Appender } from '../../src/audit/appender.ts'
 import { ChainCheck } from '../../src/audit/chain.ts'
@@ -39,7 +39,7 @@ async function timed(times: Times, what: string, work: () => Promise<unknown>): 
 
 /** Every machine `turns` changes old. */
 function reading(count: number, at: number, turns: number): FleetReading {
-  const one = (index: number) => {
+  const one = (index: number): ObservedMachine => {
     const changes = Array.from({ length: turns }, (_, turn) => ({
       at: at - (turns - turn) * 60_000,
       state: turn % 2 === 0 ? ('started' as const) : ('suspended' as const),
@@ -49,7 +49,7 @@ function reading(count: number, at: number, turns: number): FleetReading {
       ...{ version: `v${turns}`, region: 'iad', address: 'fdaa::1', metadata: {}, contentHash: '', mount: undefined },
       ...{ hostOk: true, createdAt: at - day, updatedAt: at - 60_000, changes },
       ...{ state: 'started', size: { cpuKind: 'shared', cpus: 1, memoryMb: 2048 } },
-    } as const
+    }
   }
   return { at, machines: Array.from({ length: count }, (_, index) => one(index)), volumes: [] }
 }

@@ -6,6 +6,7 @@ import type { Tenant } from '../../specs/tenant.ts'
 import { realClock } from '../../src/clock.ts'
 import { membersIn } from '../../src/store/members.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
+import { bodyOf } from '../../src/webhooks/events.ts'
 import { catchUp, toldTenants } from '../../src/webhooks/told.ts'
 import { tenantWith } from '../helpers/tenants.ts'
 import { outbox } from './fixture.ts'
@@ -55,4 +56,26 @@ test('a member of a pool that stalls or is purged is told to nobody; once it is 
   await told.saveStatus(acme, { ...acme.status, conditions: [condition('Ready')] })
   await compare()
   t.deepEqual(await kinds(), ['tenant.running'])
+})
+
+test('the brake is told once for an hour’s words, whoever is parked, and again for the next', async (t) => {
+  const { webhooks, tenants, told, compare } = await followed(t)
+  const park = async (uid: string, since: number) => {
+    const tenant = tenantWith({}, { uid, name: uid, parked: { entitlement: { state: 'suspended' }, since } })
+    t.is(await tenants.add(tenant), 'added')
+    const seen = await present(tenants, uid)
+    const saved = await told.saveStatus(seen, { ...seen.status, observedGeneration: 1 })
+    if (saved !== undefined) await told.saveStatus(saved, { ...saved.status, conditions: [condition('Ready')] })
+  }
+  const hour = 3_600_000
+  for (const [uid, since] of [['acme', hour], ['globex', hour + 9], ['initech', 2 * hour]] as const) await park(uid, since) // prettier-ignore
+  await compare()
+  const found = (await webhooks.deliveries({ limit: 50 })).filter(({ type }) => type === 'fleet.braked')
+  t.deepEqual(found.map(({ revision }) => revision).sort(), [1, 2])
+  const first = found.find(({ revision }) => revision === 1)
+  t.like(JSON.parse(first === undefined ? '' : bodyOf(first)), { type: 'fleet.braked', data: { revision: 1 } })
+  t.notRegex(first === undefined ? '' : bodyOf(first), /"uid"|"tenant"/)
+  // The fleet is no tenant that could be missed.
+  await compare()
+  t.true((await webhooks.deliveries({ limit: 50 })).every(({ type }) => type !== 'tenant.purged'))
 })
