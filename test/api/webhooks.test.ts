@@ -115,3 +115,26 @@ test('a status that came into a state is told; what was lost is found by compari
   await catchUp(api.tenants, options)
   t.deepEqual(await kinds(), ['tenant.purged', 'tenant.running', 'tenant.suspended'])
 })
+
+test('what changes of an endpoint is in the audit, and its address only as far as its host', async (t) => {
+  const api = await startTestApi(t)
+  const url = 'https://billing.example/services/canary-in-the-path?key=canary'
+  const { id, secret } = (await api.call(path, json('POST', { url }))).json() as { id: string; secret: string }
+  await api.call(`${path}/${id}`, json('PUT', { url, events: ['tenant.running'], state: 'disabled' }))
+  await api.call(`${path}/${id}/actions/rotate-secret`, { method: 'POST' })
+  await api.call(`${path}/${id}`, { method: 'DELETE', headers: { 'x-reason': 'moved' } })
+  const audit = await api.call('/v1/audit?outcome=done&order=oldest')
+  for (const word of ['canary', secret]) t.false(audit.text.includes(word), word)
+  const items = audit.json()['items'] as { reason?: string; changes: { object: string; fields: { path: string; from?: unknown; to?: unknown }[] }[] }[] // prettier-ignore
+  const [added, put, rotated, removed] = items
+  for (const { changes } of items) t.is(changes[0]?.object, `webhook-endpoints/${id}`)
+  const shown = added?.changes[0]?.fields.find((field) => field.path === 'url')?.to
+  t.regex(String(shown), /^https:\/\/billing\.example \(sha256:[0-9a-f]{16}\)$/)
+  t.deepEqual(put?.changes[0]?.fields, [
+    { path: 'events', from: [], to: ['tenant.running'] },
+    { path: 'state', from: 'enabled', to: 'disabled' },
+  ])
+  t.deepEqual(rotated?.changes[0]?.fields, [{ path: 'secretVersion', from: 1, to: 2 }])
+  t.is(removed?.reason, 'moved')
+  t.deepEqual(removed?.changes[0]?.fields.map((field) => [field.path, field.to]).sort(), [['events', undefined], ['secretVersion', undefined], ['state', undefined], ['url', undefined]]) // prettier-ignore
+})
