@@ -82,8 +82,12 @@ export function keepAlive(outlet: Outlet, clock: Clock, bookmark: () => string):
       // Made now: once it is written, later changes may wait behind it.
       const text = beats % beatsPerBookmark === 0 ? bookmark() : ': keep-alive\n\n'
       outlet.push(() => text)
-      if (beats * keepAliveMs >= longestMs) outlet.end()
-      else cancel = beat()
+      if (beats * keepAliveMs < longestMs) cancel = beat()
+      else {
+        outlet.end()
+        // Who does not read has no end to come to.
+        cancel = clock.after(keepAliveMs, () => outlet.stream.destroy())
+      }
     })
   let cancel = beat()
   outlet.stream.once('close', () => cancel())
