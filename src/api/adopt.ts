@@ -30,6 +30,8 @@ export const adoptionShape = z
   })
   .meta({ id: 'Adoption' })
 
+export type AdoptionView = z.infer<typeof adoptionShape>
+
 /** `POST /v1/fleet/actions/adopt`: changes nothing on Fly, and can be repeated. */
 export function adoptOperations({ adopt }: AdoptRoutes): readonly Operation[] {
   return [

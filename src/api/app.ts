@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import Koa, { type Context, type Middleware } from 'koa'
 import { adminAuthenticator, bearer } from './auth.ts'
+import { traceFields } from '../tracing/traceparent.ts'
 import { asProblem } from './failure.ts'
 import { guarded, type RequestNow } from './guarded.ts'
 import { allOperations } from './operations.ts'
@@ -35,21 +36,23 @@ function nothingServed({ status, path, method }: Context): void {
 }
 
 /** Every answer has an id, and every error is a problem. Neither queries nor headers nor bodies are logged. */
-function outermost({ clock, log }: ApiOptions): Middleware {
+function outermost({ clock, log, watch }: ApiOptions): Middleware {
   return async (context, next) => {
     const requestId = Buffer.from(clock.bytes(12)).toString('hex')
     const started = clock.now()
+    // Our own span where traces are kept, else the caller's.
+    const traced = traceFields(watch?.tracing.traceparent() ?? context.get('traceparent'))
     context.set({ 'X-Request-Id': requestId, ...everyAnswer })
     try {
       await next()
       if (!context.body) nothingServed(context)
     } catch (error) {
       const problem = asProblem(error)
-      if (problem.status >= 500) log.error({ requestId, err: error, path: context.path }, 'a request failed')
+      if (problem.status >= 500) log.error({ requestId, ...traced, err: error, path: context.path }, 'a request failed')
       answerProblem(context, problem, requestId)
     }
     const { method, path, status } = context
-    log.info({ requestId, method, path, status, tookMs: clock.now() - started }, 'request')
+    log.info({ requestId, ...traced, method, path, status, tookMs: clock.now() - started }, 'request')
   }
 }
 

@@ -8,6 +8,12 @@ import type { Operation } from './operation.ts'
 
 const longestReason = 500
 
+/** Headers arrive as bytes; what programs send in UTF-8 is read so. */
+function textOf(header: string): string {
+  const text = Buffer.from(header, 'latin1').toString()
+  return text.includes('\uFFFD') ? header : text
+}
+
 /** `/v1/tenants/{name}/entitlement` is about `tenants/acme`, `/v1/fleet/actions/retry` about `fleet`. */
 export function objectOf(path: string): string {
   const [kind = '', name] = path.replace(/^\/v1\//, '').split('/')
@@ -17,7 +23,7 @@ export function objectOf(path: string): string {
 /** Who asks for what; `operation` is its id. Who is nobody that we know is called by where he comes from. */
 export function subjectOf(context: Context, operation: string, object = objectOf(context.path)): AuditSubject {
   const { id = 'unknown', name = id, role = 'none' } = knownCaller(context) ?? {}
-  const reason = context.get('x-reason').slice(0, longestReason)
+  const reason = textOf(context.get('x-reason')).slice(0, longestReason)
   return {
     caller: { id, name, role, address: context.ip },
     request: { id: context.response.get('x-request-id'), operation, method: context.method, path: context.path },

@@ -77,6 +77,8 @@ const pageShape = z.strictObject({
   nextCursor: z.string().optional(),
 })
 
+export type AuditPageView = z.infer<typeof pageShape>
+
 /** `GET /v1/audit`. */
 export function auditOperations(routes: AuditRoutes): readonly Operation[] {
   return [

@@ -161,6 +161,7 @@ export function billingOperations(routes: BillingRoutes): readonly Operation[] {
         roles: ['admin', 'billing'],
       },
       summary: "Billing's word on many tenants, with a result for each; the brake counts over all of them.",
+      limited: true,
       body: document(bulk),
       answers: { 200: json(resultsShape, { description: 'What became of each, in the order given.' }) },
       handle: async ({ context, body: { items } }) => {

@@ -57,6 +57,11 @@ export function decode(bytes: Buffer): string {
   }
 }
 
+/** Whether the caller takes fields of others over. */
+export function isForced(context: Context): boolean {
+  return context.query['force'] === 'true'
+}
+
 /** The checked document of the request. Throws 400, 413 or 415. */
 export async function readDocument<S extends z.ZodType>(context: Context, schema: S): Promise<z.infer<S>> {
   const format = formatOf(context)
@@ -80,6 +85,15 @@ const documentTypes = ['application/json', 'application/yaml'] as const
 /** A checked document in JSON or YAML. */
 export function document<S extends z.ZodType>(schema: S): BodyReader<z.infer<S>> {
   return { schema, types: documentTypes, required: true, read: (context) => readDocument(context, schema) }
+}
+
+/** A document, or with `force=true` in the query one by a wider schema. */
+export function forcible<S extends z.ZodType, W extends z.ZodType>(
+  schema: S,
+  wider: W,
+): BodyReader<z.infer<S> | z.infer<W>> {
+  const read = (context: Context) => (isForced(context) ? readDocument(context, wider) : readDocument(context, schema))
+  return { schema: wider, types: documentTypes, required: true, read }
 }
 
 function isAbsent({ headers }: Context): boolean {

@@ -1,20 +1,25 @@
 // Many documents at once: each is applied for itself and has a result of its own; one that is refused keeps none of the others
-// from being applied.
+// from being applied. Limited callers may apply tenants here, and nothing that concerns everybody.
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { classDocument, type ClassDocument } from '../../specs/class.ts'
+import { classDocument } from '../../specs/class.ts'
 import { check } from '../../specs/parse.ts'
-import { tenantDocument, type TenantDocument } from '../../specs/tenant.ts'
-import { bytesOf, decode, formatOf, type BodyReader } from './body.ts'
+import { poolDocument } from '../../specs/pool.ts'
+import { tenantDocument } from '../../specs/tenant.ts'
+import { bytesOf, decode, formatOf, isForced, type BodyReader } from './body.ts'
+import { callerOf } from './caller.ts'
 import { applyClass, classInput, classShape, classView } from './classes.ts'
 import { parseDocument, type Format } from './document.ts'
 import { asProblem } from './failure.ts'
 import { problemShape } from './openapi.ts'
 import { json, operation, type Operation } from './operation.ts'
+import { forcedDocument, refusedDocument } from './owners.ts'
+import { applyPool, poolInput, poolShape, poolView } from './pools.ts'
 import { invalid, Problem, problemBody } from './problem.ts'
+import { forceQuery } from './query.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantInput, tenantShape, tenantView } from './view.ts'
-import { applyTenant } from './writes.ts'
+import { applyTenant, type Outcome } from './writes.ts'
 
 const mostDocuments = 500
 
@@ -26,7 +31,14 @@ interface Piece {
   readonly linesBefore: number
 }
 
-const anyKind = z.discriminatedUnion('kind', [tenantDocument, classDocument])
+const schemas = { Tenant: tenantDocument, Class: classDocument, Pool: poolDocument } as const
+const unforced = z.discriminatedUnion('kind', [tenantDocument, classDocument, poolDocument])
+const forced = z.discriminatedUnion('kind', [forcedDocument, classDocument, poolDocument])
+type Wanted = z.infer<typeof forced>
+
+/** Of a document of whatever kind. */
+const headShape = z.looseObject({ kind: z.string().optional(), name: z.string().optional() })
+type Head = z.infer<typeof headShape>
 
 /** `---` at the beginning of a line starts a document, in block scalars too (YAML 1.2, 9.1.2). */
 function yamlPieces(text: string): Piece[] {
@@ -64,14 +76,21 @@ async function read(context: Context): Promise<readonly Piece[]> {
 }
 
 const documents: BodyReader<readonly Piece[]> = {
-  schema: z.array(z.union([tenantInput, classInput])).max(mostDocuments),
+  schema: z.array(z.union([tenantInput, classInput, poolInput])).max(mostDocuments),
   types: ['application/json', 'application/yaml'],
   required: true,
   read,
 }
 
-function parsed({ text, format, linesBefore }: Piece): TenantDocument | ClassDocument {
-  const result = parseDocument(text, format, anyKind)
+/** What can be known of a document that is refused. */
+function headOf({ text, format }: Piece): Head {
+  const result = parseDocument(text, format, headShape)
+  return result.ok ? { kind: result.value.kind, name: result.value.name } : {}
+}
+
+function parsed(piece: Piece, force: boolean): Wanted {
+  const { text, format, linesBefore } = piece
+  const result = parseDocument(text, format, force ? forced : unforced)
   if (result.ok) return result.value
   const moved = result.problems.map((problem) => {
     const { line, column, ...rest } = problem
@@ -80,44 +99,79 @@ function parsed({ text, format, linesBefore }: Piece): TenantDocument | ClassDoc
       ? rest
       : { ...rest, line: line + linesBefore, column }
   })
-  throw invalid(moved)
+  const { kind = '' } = headOf(piece)
+  throw Object.hasOwn(schemas, kind) ? refusedDocument(schemas[kind as keyof typeof schemas], moved) : invalid(moved)
 }
+
+const outcomes = ['created', 'configured', 'unchanged', 'refused', 'failed'] as const
 
 const resultShape = z.strictObject({
   index: z.int().meta({ description: 'Of the document among those that were sent, from 0.' }),
+  line: z.int().optional().meta({ description: 'Where it begins in a YAML stream, from 1.' }),
   kind: z.string().optional(),
   name: z.string().optional(),
+  outcome: z.enum(outcomes).meta({ description: 'failed: through no fault of the document.' }),
   status: z.int().meta({ description: 'As if it had been sent alone.' }),
-  result: z.union([tenantShape, classShape]).optional(),
+  result: z.union([tenantShape, classShape, poolShape]).optional(),
   problem: problemShape.optional(),
 })
 
+const resultsShape = z.strictObject({ results: z.array(resultShape), failed: z.int() }).meta({ id: 'Applied' })
+
+export type AppliedView = z.infer<typeof resultsShape>
 type Result = z.infer<typeof resultShape>
-type Applied = Pick<Result, 'status' | 'result'>
+type Applied = Pick<Result, 'status' | 'outcome' | 'result'>
 
 const anyway = { ifMatch: '', ifNoneMatch: '' }
 
-async function applied(options: ApiOptions, wanted: TenantDocument | ClassDocument): Promise<Applied> {
-  if (wanted.kind === 'Class') {
-    const { found, created } = await applyClass(options, wanted, anyway)
-    return { status: created ? 201 : 200, result: classView(found) }
-  }
-  const { tenant, created } = await applyTenant(options, wanted, anyway)
-  options.wake(tenant.uid)
-  return { status: created ? 201 : 200, result: tenantView(tenant) }
+function appliedAs({ created, changed }: Outcome, result: Result['result']): Applied {
+  const outcome = created ? 'created' : changed ? 'configured' : 'unchanged'
+  return { status: created ? 201 : 200, outcome, result }
 }
 
-async function resultOf(options: ApiOptions, piece: Piece, index: number, requestId: string): Promise<Result> {
-  let about: Pick<Result, 'kind' | 'name'> = {}
+async function applied(options: ApiOptions, wanted: Wanted): Promise<Applied> {
+  switch (wanted.kind) {
+    case 'Class': {
+      const { found, ...outcome } = await applyClass(options, wanted, anyway)
+      return appliedAs(outcome, classView(found))
+    }
+    case 'Pool': {
+      const { found, ...outcome } = await applyPool(options, wanted, anyway)
+      return appliedAs(outcome, await poolView(options, found))
+    }
+    case 'Tenant': {
+      const { tenant, ...outcome } = await applyTenant(options, wanted, anyway)
+      options.wake(tenant.uid)
+      if (outcome.created) options.arrived?.(tenant)
+      return appliedAs(outcome, tenantView(tenant))
+    }
+  }
+}
+
+/** A class or a pool is not one of anybody's tenants. */
+function checkWithin(context: Context, { kind }: Wanted): void {
+  const { selector } = callerOf(context)
+  if (selector === undefined || kind === 'Tenant') return
+  throw new Problem(
+    403,
+    'forbidden',
+    `A ${kind} concerns more than the tenants with ${selector}, to which the token is limited.`,
+  )
+}
+
+async function resultOf(options: ApiOptions, context: Context, piece: Piece, index: number): Promise<Result> {
+  const place = piece.format === 'yaml' ? { index, line: piece.linesBefore + 1 } : { index }
   try {
-    const wanted = parsed(piece)
-    about = { kind: wanted.kind, name: wanted.name }
-    return { index, ...about, ...(await applied(options, wanted)) }
+    const wanted = parsed(piece, isForced(context))
+    checkWithin(context, wanted)
+    return { ...place, kind: wanted.kind, name: wanted.name, ...(await applied(options, wanted)) }
   } catch (error) {
     const problem = asProblem(error)
-    if (problem.status >= 500) options.log.error({ requestId, err: error }, 'a document could not be applied')
+    const requestId = context.response.get('x-request-id')
+    const outcome = problem.status >= 500 ? 'failed' : 'refused'
+    if (outcome === 'failed') options.log.error({ requestId, err: error }, 'a document could not be applied')
     const { success, data } = problemShape.safeParse(problemBody(problem, requestId))
-    return { index, ...about, status: problem.status, ...(success ? { problem: data } : {}) }
+    return { ...place, ...headOf(piece), outcome, status: problem.status, ...(success ? { problem: data } : {}) }
   }
 }
 
@@ -125,18 +179,15 @@ async function resultOf(options: ApiOptions, piece: Piece, index: number, reques
 export function bulkOperations(options: ApiOptions): readonly Operation[] {
   return [
     operation({
-      ...{ id: 'applyAll', method: 'post', path: '/v1/apply', tag: 'tenants', roles: ['admin'] },
-      summary: 'Applies many tenants and classes, each for itself: a YAML stream or a JSON list, in the order sent.',
+      ...{ id: 'applyAll', method: 'post', path: '/v1/apply', tag: 'tenants', roles: ['admin'], limited: true },
+      summary:
+        'Applies many tenants, classes and pools, each for itself: a YAML stream or a JSON list, in the order sent.',
+      query: forceQuery,
       body: documents,
-      answers: {
-        200: json(z.strictObject({ results: z.array(resultShape), failed: z.int() }), {
-          description: 'A result for each; look at their statuses.',
-        }),
-      },
+      answers: { 200: json(resultsShape, { description: 'A result for each; look at their outcomes.' }) },
       handle: async ({ context, body }) => {
-        const requestId = context.response.get('x-request-id')
         const results: Result[] = []
-        for (const [index, piece] of body.entries()) results.push(await resultOf(options, piece, index, requestId))
+        for (const [index, piece] of body.entries()) results.push(await resultOf(options, context, piece, index))
         context.body = { results, failed: results.filter(({ status }) => status >= 400).length }
       },
     }),

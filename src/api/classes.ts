@@ -9,13 +9,13 @@ import { newUid } from '../../specs/names.ts'
 import { document } from './body.ts'
 import { checkPreconditions, etagOf, notModified, preconditions } from './etag.ts'
 import { mergePatch, patched } from './merge-patch.ts'
-import { either, empty, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, classColumns, outputField, wantsTable } from './print.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
+import { answerList, classColumns, listAnswer, outputField } from './print.ts'
 import { Problem, refused } from './problem.ts'
 import { checkName } from './rules.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
-import { settled, type Preconditions } from './writes.ts'
+import { settled, type Outcome, type Preconditions } from './writes.ts'
 
 export const classInput = classDocument.meta({ id: 'ClassDocument' })
 
@@ -30,6 +30,8 @@ export const classShape = z
     createdAt: instant,
   })
   .meta({ id: 'Class' })
+
+export type ClassView = z.infer<typeof classShape>
 
 const iso = (instant: number) => new Date(instant).toISOString()
 
@@ -55,9 +57,8 @@ function checkImage(spec: ClassDocument['spec'], before: StoredClass | undefined
 
 const uidFrom = ({ clock }: ApiOptions) => newUid((length) => clock.bytes(length))
 
-export interface Written {
+export interface Written extends Outcome {
   readonly found: StoredClass
-  readonly created: boolean
 }
 
 async function replaced(
@@ -87,12 +88,12 @@ async function tryPut(options: ApiOptions, wanted: ClassDocument, when: Precondi
   checkImage(wanted.spec, before)
   if (before !== undefined) {
     const found = await replaced(options, before, wanted)
-    return found && { found, created: false }
+    return found && { found, created: false, changed: found !== before }
   }
   const found = newClass(wanted, uidFrom(options), clock.now())
   if (!(await classStore.add(found))) return undefined
   classes.takeClass(found)
-  return { found, created: true }
+  return { found, created: true, changed: true }
 }
 
 /** One try; undefined when somebody else wrote first. */
@@ -146,11 +147,11 @@ function reads({ classStore, clock }: ApiOptions): readonly Operation[] {
       ...readers,
       ...{ id: 'listClasses', path: '/v1/classes', summary: 'The classes.' },
       query: z.strictObject({ output: outputField }),
-      answers: { 200: either(json(z.strictObject({ items: z.array(classShape) })), text(z.string())) },
+      answers: { 200: listAnswer(classShape) },
       handle: async ({ context, query: { output } }) => {
         const items = await classStore.all()
-        if (wantsTable(context, output)) answerTable(context, { items, columns: classColumns, now: clock.now() })
-        else context.body = { items: items.map(classView) }
+        const shown = { output, columns: classColumns, view: classView, now: clock.now() }
+        answerList(context, { items, nameOf: ({ name }) => name, ...shown })
       },
     }),
     operation({

@@ -2,22 +2,23 @@
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { dnsLabel } from '../../specs/fields.ts'
-import { eventKinds, type EventRecord } from '../events/event.ts'
-import { timelineOf, type TimelineRow } from '../events/timeline.ts'
-import { mostPerTenant, type EventPlace, type Events } from '../store/events.ts'
+import { eventKinds } from '../events/event.ts'
+import { timelineOf } from '../events/timeline.ts'
+import { mostPerTenant, type EventPlace } from '../store/events.ts'
 import type { Tenants } from '../store/tenants.ts'
+import { eventShape, eventView, timelineRowShape, timelineRowView } from './event-view.ts'
+import { watchEvents, type EventWatchRoutes } from './event-watch.ts'
+import { limitOf } from './limited.ts'
 import { json, operation, type Operation } from './operation.ts'
-import { linkNext } from './print.ts'
+import { answerList, eventColumns, listAnswer, outputField } from './print.ts'
+import { refused } from './problem.ts'
 import { limitField } from './query.ts'
 import { notFound } from './rules.ts'
-import { instant, pageOf } from './view.ts'
+import { watchField, wantsWatch } from './stream.ts'
 
-export interface EventRoutes {
+export interface EventRoutes extends EventWatchRoutes {
   readonly tenants: Tenants
-  readonly events: Events
 }
-
-const iso = (instant: number) => new Date(instant).toISOString()
 
 /** A cursor is a place in time; what it looks like is nobody's business. */
 const cursorOf = ({ lastAt, id }: EventPlace) => Buffer.from(`${lastAt}.${id}`).toString('base64url')
@@ -31,6 +32,8 @@ const cursor = z.string().transform((text, context): EventPlace => {
 
 const filters = {
   limit: limitField,
+  output: outputField,
+  watch: watchField,
   cursor: cursor.optional(),
   kind: z.enum(eventKinds).optional(),
   reason: z
@@ -41,69 +44,46 @@ const filters = {
 const ofTenant = z.strictObject(filters)
 const ofAll = z.strictObject({ ...filters, tenant: dnsLabel.optional() })
 
-export const eventShape = z
-  .strictObject({
-    id: z.string(),
-    tenant: z.string(),
-    uid: z.string(),
-    kind: z.enum(eventKinds),
-    reason: z.string(),
-    message: z.string(),
-    count: z.int(),
-    firstAt: instant,
-    lastAt: instant,
-    step: z.string().optional(),
-    who: z.string().optional(),
-    tookMs: z.number().optional(),
-  })
-  .meta({ id: 'Event' })
-
-const rowShape = z
-  .strictObject({
-    what: z.string(),
-    outcome: z.enum(['done', 'failed', 'waited', 'stalled', 'as wanted', 'changed', 'under way']),
-    start: instant,
-    end: instant.nullable(),
-    tookMs: z.number().optional(),
-    count: z.int(),
-    reasons: z.array(z.string()),
-    message: z.string(),
-    who: z.string().optional(),
-  })
-  .meta({ id: 'TimelineRow' })
-
-export type EventView = z.infer<typeof eventShape>
-
-function eventView({ id, uid, tenant, kind, reason, step, message, who, tookMs, ...times }: EventRecord): EventView {
-  const { firstAt, lastAt, count } = times
-  const shown = { id, tenant, uid, kind, reason, message, count, firstAt: iso(firstAt), lastAt: iso(lastAt) }
-  return { ...shown, ...(step === undefined ? {} : { step }), ...(who === undefined ? {} : { who }), ...took(tookMs) }
-}
-
-const took = (tookMs: number | undefined) => (tookMs === undefined ? {} : { tookMs })
-
-function rowView({ start, end, tookMs, ...rest }: TimelineRow): z.infer<typeof rowShape> {
-  return {
-    ...rest,
-    reasons: [...rest.reasons],
-    start: iso(start),
-    end: end === undefined ? null : iso(end),
-    ...took(tookMs),
-  }
-}
-
-interface PageQuery extends Omit<z.infer<typeof ofAll>, 'cursor'> {
+interface Wanted extends Omit<z.infer<typeof ofAll>, 'cursor' | 'watch'> {
   readonly uid?: string
+  readonly uids?: readonly string[] | undefined
   readonly cursor?: EventPlace | undefined
+  readonly watch?: z.infer<typeof watchField>
 }
 
-async function answerPage({ events }: EventRoutes, context: Context, query: PageQuery): Promise<void> {
-  const { cursor: after, limit, ...wanted } = query
+async function answerPage({ events, clock }: EventRoutes, context: Context, query: Wanted): Promise<void> {
+  const { cursor: after, limit, output, ...wanted } = query
   const found = await events.page({ ...wanted, after, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1) : undefined
-  if (last !== undefined) linkNext(context, cursorOf(last))
-  context.body = { items: items.map(eventView), ...(last === undefined ? {} : { nextCursor: cursorOf(last) }) }
+  const shown = { output, columns: eventColumns, view: eventView, now: clock.now() }
+  answerList(context, { items, next: last && cursorOf(last), nameOf: ({ id }) => id, ...shown })
+}
+
+/** What happened so far, or as it happens. */
+async function answer(routes: EventRoutes, context: Context, { watch, ...query }: Wanted): Promise<void> {
+  if (!wantsWatch(context, watch)) return answerPage(routes, context, query)
+  const { cursor: after, ...watched } = query
+  if (after !== undefined)
+    throw refused([
+      { code: 'invalid', path: 'cursor', detail: 'has no meaning for a watch: resume with Last-Event-ID' },
+    ])
+  return watchEvents(routes, context, watched)
+}
+
+const mostAtOnce = 500
+
+/** The tenants that a limited caller may know of; undefined: all of them. */
+async function knownUids({ tenants }: EventRoutes, context: Context): Promise<readonly string[] | undefined> {
+  if (limitOf(context) === undefined) return undefined
+  const found: string[] = []
+  let after: string | undefined
+  for (;;) {
+    const page = await tenants.page({ after, limit: mostAtOnce })
+    found.push(...page.map(({ uid }) => uid))
+    after = page.at(-1)?.name
+    if (page.length < mostAtOnce) return found
+  }
 }
 
 async function existing({ tenants }: EventRoutes, name: string) {
@@ -118,33 +98,35 @@ export function eventOperations(routes: EventRoutes): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listEvents', method: 'get', path: '/v1/events', tag: 'events', roles: ['admin', 'viewer'] },
-      summary: 'What happened, newest first.',
+      summary: 'What happened, newest first; with watch what happens, as it does.',
+      limited: true,
       query: ofAll,
-      answers: { 200: json(pageOf(eventShape), { headers: ['Link'] }) },
-      handle: ({ context, query }) => answerPage(routes, context, query),
+      answers: { 200: listAnswer(eventShape, { streams: true }) },
+      handle: async ({ context, query }) =>
+        answer(routes, context, { ...query, uids: await knownUids(routes, context) }),
     }),
     operation({
       ...everybody,
       ...{ id: 'listTenantEvents', path: '/v1/tenants/{name}/events' },
-      summary: 'What happened to a tenant, newest first.',
+      summary: 'What happened to a tenant, newest first; with watch what happens, as it does.',
       query: ofTenant,
-      answers: { 200: json(pageOf(eventShape), { headers: ['Link'] }) },
+      answers: { 200: listAnswer(eventShape, { streams: true }) },
       problems: [404],
       handle: async ({ context, params: { name }, query }) => {
         const { uid } = await existing(routes, name)
-        await answerPage(routes, context, { ...query, uid })
+        await answer(routes, context, { ...query, uid })
       },
     }),
     operation({
       ...everybody,
       ...{ id: 'getTimeline', path: '/v1/tenants/{name}/timeline' },
       summary: "A tenant's life: steps, waits and changes with beginning, end and outcome, newest last.",
-      answers: { 200: json(z.strictObject({ items: z.array(rowShape) })) },
+      answers: { 200: json(z.strictObject({ items: z.array(timelineRowShape) })) },
       problems: [404],
       handle: async ({ context, params: { name } }) => {
         const tenant = await existing(routes, name)
         const found = await routes.events.page({ uid: tenant.uid, limit: mostPerTenant })
-        context.body = { items: timelineOf(tenant, found).map(rowView) }
+        context.body = { items: timelineOf(tenant, found).map(timelineRowView) }
       },
     }),
   ]

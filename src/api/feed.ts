@@ -1,11 +1,11 @@
-// What changes of the tenants, for those who watch: one watch of the store for all of them, and the last changes kept so that
-// who was away for a moment goes on where they were.
+// What changes of the tenants, for those who watch: one watch of the store for all of them.
+import type { Clock } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import { selects, type Selection } from '../store/selection.ts'
 import type { Tenants } from '../store/tenants.ts'
+import { Backlog } from './backlog.ts'
 
 export interface Change {
-  readonly position: number
   /** Undefined: it is new. */
   readonly before: Tenant | undefined
   /** Undefined: it is gone. */
@@ -17,7 +17,6 @@ export interface Notice {
   readonly tenant: Tenant
 }
 
-const mostKept = 5_000
 const pageSize = 500
 
 /** What a change is to somebody who sees only a selection: who leaves it is gone, who enters it is new. */
@@ -40,62 +39,59 @@ async function everyTenant(tenants: Tenants): Promise<Map<string, Tenant>> {
   }
 }
 
-export class TenantFeed {
-  readonly #tenants: Tenants
-  readonly #listeners = new Set<(change: Change) => void>()
-  #known = new Map<string, Tenant>()
-  #changes: Change[] = []
-  #position = 0
+export interface FeedOptions {
+  readonly tenants: Tenants
+  readonly clock: Pick<Clock, 'bytes'>
+  /** Hears when the store could not be read again. */
+  readonly failed: (error: unknown) => void
+}
 
-  private constructor(tenants: Tenants) {
+export class TenantFeed {
+  readonly backlog: Backlog<Change>
+  readonly #tenants: Tenants
+  readonly #known = new Map<string, Tenant>()
+  #close: () => Promise<void> = () => Promise.resolve()
+
+  private constructor({ tenants, clock }: FeedOptions) {
     this.#tenants = tenants
+    this.backlog = new Backlog(clock)
   }
 
-  /** Follows the store from now on; `failed` hears when it could not be read again. */
-  static async open(tenants: Tenants, failed: (error: unknown) => void) {
-    const feed = new TenantFeed(tenants)
-    const watch = await tenants.watch({
+  /** Follows the store from now on. */
+  static async open(options: FeedOptions): Promise<TenantFeed> {
+    const feed = new TenantFeed(options)
+    const watch = await options.tenants.watch({
       changed: (tenant) => feed.#take(tenant.uid, tenant),
       removed: (uid) => feed.#take(uid, undefined),
-      missed: () => void feed.#readAgain().catch(failed),
+      missed: () => void feed.#readAgain().catch(options.failed),
     })
+    feed.#close = () => watch.close()
     await feed.#readAgain()
-    return { feed, close: () => watch.close() }
+    return feed
   }
 
-  get position(): number {
-    return this.#position
+  close(): Promise<void> {
+    return this.#close()
+  }
+
+  get(uid: string): Tenant | undefined {
+    return this.#known.get(uid)
   }
 
   all(): readonly Tenant[] {
     return [...this.#known.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** The changes after a position; undefined where they are no longer kept. */
-  since(position: number): readonly Change[] | undefined {
-    const oldest = this.#position - this.#changes.length
-    if (position < oldest || position > this.#position) return undefined
-    return this.#changes.slice(position - oldest)
-  }
-
-  /** Tells of every change from now on, until the answer is called. */
-  listen(listener: (change: Change) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  #take(uid: string, after: Tenant | undefined): void {
+  /** The members of pools are nobody's, and not for anybody to see: one is new when it is claimed. */
+  #take(uid: string, found: Tenant | undefined): void {
+    const after = found?.pool === undefined ? found : undefined
     const before = this.#known.get(uid)
     if (before === undefined && after === undefined) return
     // A look-up after the fact may bring the same twice, or what is older than what is known.
     if (before !== undefined && after !== undefined && after.revision <= before.revision) return
     if (after === undefined) this.#known.delete(uid)
     else this.#known.set(uid, after)
-    this.#position += 1
-    const change = { position: this.#position, before, after }
-    this.#changes.push(change)
-    if (this.#changes.length > mostKept) this.#changes = this.#changes.slice(-mostKept / 2)
-    for (const listener of this.#listeners) listener(change)
+    this.backlog.add({ before, after })
   }
 
   async #readAgain(): Promise<void> {

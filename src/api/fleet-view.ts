@@ -59,7 +59,7 @@ export const fleetShape = z
   })
   .meta({ id: 'Fleet' })
 
-type FleetView = z.infer<typeof fleetShape>
+export type FleetView = z.infer<typeof fleetShape>
 
 const iso = (instant: Instant) => new Date(instant).toISOString()
 

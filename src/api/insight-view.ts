@@ -91,6 +91,10 @@ export const diffShape = z
   })
   .meta({ id: 'Diff' })
 
+export type PlanView = z.infer<typeof planShape>
+export type WhyView = z.infer<typeof whyShape>
+export type DiffView = z.infer<typeof diffShape>
+
 const iso = (instant: number) => new Date(instant).toISOString()
 const isoOrNull = (instant: number | undefined) => (instant === undefined ? null : iso(instant))
 

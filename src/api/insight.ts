@@ -15,11 +15,13 @@ import { preconditions } from './etag.ts'
 import { diffShape, diffView, dryRunShape, planShape, planView, whyShape, whyView } from './insight-view.ts'
 import { either, json, operation, text, type Operation } from './operation.ts'
 import { Problem } from './problem.ts'
+import { watchPlan, type PlanWatchRoutes } from './plan-watch.ts'
 import { checkName, notFound } from './rules.ts'
+import { watchField, wantsWatch } from './stream.ts'
 import { tenantInput } from './view.ts'
 import { applyTenant, type WriteContext } from './writes.ts'
 
-export interface InsightRoutes extends WriteContext {
+export interface InsightRoutes extends WriteContext, PlanWatchRoutes {
   /** Undefined in a process without the reconciler. */
   readonly insight: Insight | undefined
 }
@@ -92,12 +94,15 @@ function plans(routes: InsightRoutes): readonly Operation[] {
     operation({
       ...at,
       ...{ id: 'getPlan', method: 'get' },
-      summary: 'The steps ahead: target, why, usual seconds, where they end.',
-      answers: { 200: json(planShape) },
+      summary: 'The steps ahead: target, why, usual seconds, where they end; with watch each time that they change.',
+      query: z.strictObject({ watch: watchField }),
+      answers: { 200: either(json(planShape), { ...text(z.string()), content: { 'text/event-stream': z.string() } }) },
       problems: [404],
-      handle: async ({ context, params: { name } }) => {
+      handle: async ({ context, params: { name }, query: { watch } }) => {
         const tenant = await existing(routes, name)
-        context.body = planView(forecast(await look(routes, tenant)))
+        const planOf = async (seen: Tenant) => planView(forecast(await look(routes, seen)))
+        if (wantsWatch(context, watch)) await watchPlan(routes, context, { tenant, planOf })
+        else context.body = await planOf(tenant)
       },
     }),
     operation({

@@ -2,11 +2,16 @@
 import type { Clock } from '../../specs/clock.ts'
 import { effectiveState } from '../../specs/effective.ts'
 import { newUid, tenantHosts, type CertificatePolicy } from '../../specs/names.ts'
-import type { Tenant, TenantDocument } from '../../specs/tenant.ts'
+import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
 
 /** The first state of a tenant: wanted, and nothing done about it yet. */
 export function newTenant(
-  { name, labels, spec }: TenantDocument,
+  {
+    name,
+    labels,
+    spec,
+    entitlement = { state: 'active' },
+  }: TenantDocument & { readonly entitlement?: Entitlement | undefined },
   { clock, policy }: { readonly clock: Clock; readonly policy: CertificatePolicy },
 ): Tenant {
   return {
@@ -15,10 +20,10 @@ export function newTenant(
     name,
     labels,
     spec,
-    entitlement: { state: 'active' },
+    entitlement,
     status: {
       observedGeneration: 0,
-      effective: effectiveState({ admin: spec.state, billing: 'active', idle: 'awake' }),
+      effective: effectiveState({ admin: spec.state, billing: entitlement.state, idle: 'awake' }),
       conditions: [],
       hosts: tenantHosts(name, spec.domains, policy),
       route: { kind: 'closed', reason: 'provisioning' },

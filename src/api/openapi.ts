@@ -76,6 +76,12 @@ const idempotencyKey = z
     param: { id: 'Idempotency-Key' },
   })
 
+const reason = z
+  .string()
+  .max(500)
+  .optional()
+  .meta({ description: 'Why it is done; the audit has it.', param: { id: 'X-Reason' } })
+
 /** What a problem's status means, whichever operation answers with it. */
 const meanings = {
   400: 'The address, the query or the body is wrong; each wrong field is named.',
@@ -136,6 +142,7 @@ function parameters(operation: Operation) {
   const headers = {
     ...(conditional ? { 'If-Match': ifMatch, 'If-None-Match': ifNoneMatch } : {}),
     ...(isRepeatable(operation) ? { 'Idempotency-Key': idempotencyKey } : {}),
+    ...(operation.changes && operation.roles !== 'open' ? { 'X-Reason': reason } : {}),
   }
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   return {

@@ -7,6 +7,7 @@ import { docsOperations } from './docs.ts'
 import { billingOperations } from './billing.ts'
 import { costOperations } from './costs.ts'
 import { eventOperations } from './events.ts'
+import { feedsOf } from './feeds.ts'
 import { fleetOperations } from './fleet.ts'
 import { insightOperations } from './insight.ts'
 import { llmOperations } from './llm.ts'
@@ -22,7 +23,8 @@ import { tokenOperations } from './tokens.ts'
 import { webhookOperations } from './webhooks.ts'
 
 /** The operations that are served with these options; each is also described. */
-export function allOperations(options: ApiOptions): readonly Operation[] {
+export function allOperations(given: ApiOptions): readonly Operation[] {
+  const options = { ...given, feeds: feedsOf(given) }
   const served: readonly Operation[] = [
     ...tenantOperations(options),
     ...bulkOperations(options),

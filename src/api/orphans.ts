@@ -4,11 +4,11 @@ import { z } from 'zod'
 import type { OrphanRecord, OrphanStore } from '../../reconciler/orphans/orphan.ts'
 import { optionalDocument } from './body.ts'
 import type { Clock } from '../../specs/clock.ts'
-import { either, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, linkNext, orphanColumns, outputField, wantsTable } from './print.ts'
+import { json, operation, type Operation } from './operation.ts'
+import { answerList, listAnswer, orphanColumns, outputField } from './print.ts'
 import { Problem } from './problem.ts'
 import { limitField } from './query.ts'
-import { instant, pageOf } from './view.ts'
+import { instant } from './view.ts'
 
 export interface OrphanRoutes {
   readonly orphans: OrphanStore
@@ -46,6 +46,8 @@ export const orphanShape = z
   })
   .meta({ id: 'Orphan' })
 
+export type OrphanView = z.infer<typeof orphanShape>
+
 const iso = (instant: number) => new Date(instant).toISOString()
 
 function orphanView(orphan: OrphanRecord): z.infer<typeof orphanShape> {
@@ -67,12 +69,8 @@ async function list({ orphans, clock }: OrphanRoutes, context: Context, query: P
   const found = await orphans.page({ after: cursor, limit: limit + 1 })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.id : undefined
-  if (last !== undefined) linkNext(context, last)
-  if (wantsTable(context, output)) {
-    answerTable(context, { items, columns: orphanColumns, now: clock.now() })
-    return
-  }
-  context.body = { items: items.map(orphanView), ...(last === undefined ? {} : { nextCursor: last }) }
+  const shown = { output, columns: orphanColumns, view: orphanView, now: clock.now() }
+  answerList(context, { items, next: last, nameOf: ({ id }) => id, ...shown })
 }
 
 async function existing({ orphans }: OrphanRoutes, id: string): Promise<OrphanRecord> {
@@ -125,7 +123,7 @@ export function orphanOperations(routes: OrphanRoutes): readonly Operation[] {
       ...{ id: 'listOrphans', path: '/v1/orphans' },
       summary: 'What was found on Fly that belongs to no tenant, with what happens to it.',
       query: page,
-      answers: { 200: either(json(pageOf(orphanShape), { headers: ['Link'] }), text(z.string())) },
+      answers: { 200: listAnswer(orphanShape) },
       handle: ({ context, query }) => list(routes, context, query),
     }),
     operation({

@@ -31,6 +31,8 @@ const pairingsShape = z
   })
   .meta({ id: 'Pairings' })
 
+export type PairingsView = z.infer<typeof pairingsShape>
+
 const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
 
 function deviceView({

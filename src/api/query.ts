@@ -1,6 +1,7 @@
 // Queries: every parameter is known and well formed, or the request is refused; a misspelt one would be a silent wish.
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { dnsLabel } from '../../specs/fields.ts'
 import { check } from '../../specs/parse.ts'
 import { invalid } from './problem.ts'
 
@@ -19,6 +20,14 @@ export const limitField = z
     },
   })
 
+/** A cursor says after which name to go on; what it looks like is nobody's business. */
+export const cursorOf = (name: string): string => Buffer.from(name).toString('base64url')
+
+export const nameCursor = z
+  .string()
+  .transform((text) => Buffer.from(text, 'base64url').toString())
+  .refine((name) => dnsLabel.safeParse(name).success, 'must be the nextCursor of an earlier answer')
+
 /** The checked query of the request. Throws 400. */
 export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.infer<S> {
   const query = check(schema, { ...context.query })
@@ -30,4 +39,17 @@ export function readQuery<S extends z.ZodType>(context: Context, schema: S): z.i
 export const nothingAsked = z.strictObject({})
 
 /** Of a write that may be tried without being made. */
+const forceField = z.enum(['true', 'false']).optional().meta({
+  description: 'true: takes fields over that belong to somebody else, where an admin may; the audit has it.',
+})
+
+/** Of many documents. */
+export const forceQuery = z.strictObject({ force: forceField })
+
+/** Of a document that may be tried, and may take fields over. */
+export const applyQuery = z.strictObject({
+  dryRun: z.literal('server', 'must be server').optional(),
+  force: forceField,
+})
+
 export const dryRunQuery = z.strictObject({ dryRun: z.literal('server', 'must be server').optional() })

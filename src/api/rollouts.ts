@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { acted, rolloutActions, type RolloutAction } from '../../reconciler/rollout/transitions.ts'
 import { waves, type Rollout, type WaveCounts } from '../../specs/rollout.ts'
 import { optionalDocument } from './body.ts'
-import { either, json, operation, text, type Operation } from './operation.ts'
-import { answerTable, outputField, rolloutColumns, wantsTable } from './print.ts'
+import { json, operation, type Operation } from './operation.ts'
+import { answerList, listAnswer, outputField, rolloutColumns } from './print.ts'
 import { Problem } from './problem.ts'
 import type { ApiOptions } from './server.ts'
 import { instant } from './view.ts'
@@ -36,7 +36,7 @@ const rolloutShape = z
   })
   .meta({ id: 'Rollout' })
 
-type RolloutView = z.infer<typeof rolloutShape>
+export type RolloutView = z.infer<typeof rolloutShape>
 
 const iso = (instant: number) => new Date(instant).toISOString()
 const waveName = (index: number) => waves[index]?.name ?? String(index)
@@ -105,12 +105,11 @@ export function rolloutOperations(options: ApiOptions): readonly Operation[] {
       ...readers,
       ...{ id: 'listRollouts', path: '/v1/rollouts', summary: 'Rollouts, newest first.' },
       query: z.strictObject({ output: outputField }),
-      answers: { 200: either(json(z.strictObject({ items: z.array(rolloutShape) })), text(z.string())) },
+      answers: { 200: listAnswer(rolloutShape) },
       handle: async ({ context, query: { output } }) => {
         const items = await options.rollouts.newest(mostRollouts)
-        const now = options.clock.now()
-        if (wantsTable(context, output)) answerTable(context, { items, columns: rolloutColumns, now })
-        else context.body = { items: items.map(rolloutView) }
+        const shown = { output, columns: rolloutColumns, view: rolloutView, now: options.clock.now() }
+        answerList(context, { items, nameOf: ({ id }) => id, ...shown })
       },
     }),
     operation({

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { parseFieldSelector, parseLabelSelector, type ParsedSelector } from '../../specs/selector.ts'
 import { selectableFields } from '../store/selection.ts'
 
-function selector<T>(parse: (text: string) => ParsedSelector<T>) {
+/** A selector as it stands in a query. */
+export function selector<T>(parse: (text: string) => ParsedSelector<T>) {
   return z
     .string()
     .transform((text, context): T => {

@@ -1,45 +1,38 @@
 // The operations on tenants.
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { dnsLabel } from '../../specs/fields.ts'
-import { tenantDocument, type Tenant, type TenantDocument } from '../../specs/tenant.ts'
+import { tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import { actionOperations } from './actions.ts'
-import { document } from './body.ts'
+import { document, forcible, isForced } from './body.ts'
 import { answerTenant } from './answer.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { dryRunShape } from './insight-view.ts'
-import { empty, json, operation, type Answered, type Operation } from './operation.ts'
+import { empty, json, operation, type Operation } from './operation.ts'
 import { mergePatch, patched } from './merge-patch.ts'
-import { answerTable, linkNext, outputField, tenantColumns, wantsTable } from './print.ts'
-import { dryRunQuery, limitField } from './query.ts'
+import { answerList, listAnswer, outputField, tenantColumns } from './print.ts'
+import { forcedDocument } from './owners.ts'
+import { applyQuery, cursorOf, dryRunQuery, limitField, nameCursor } from './query.ts'
 import { selectionFields } from './selection.ts'
 import { checkName, notFound } from './rules.ts'
-import { entitlementShape, pageOf, tenantInput, tenantShape, tenantView } from './view.ts'
-import { tenantWatch, wantsWatch, type WatchOptions } from './tenant-watch.ts'
-import { alterTenant, applyTenant, changeTenant, takeWord, withState } from './writes.ts'
+import { entitlementShape, tenantInput, tenantShape, tenantView } from './view.ts'
+import { watchField, wantsWatch } from './stream.ts'
+import { watchTenants, type WatchRoutes } from './tenant-watch.ts'
+import { alterTenant, applyTenant, changeTenant, takeWord, withState, type ForcedDocument } from './writes.ts'
 
-export interface TenantRoutes extends InsightRoutes, Pick<WatchOptions, 'log'> {
+export interface TenantRoutes extends InsightRoutes, WatchRoutes {
   /** Looks at the tenant now instead of at its next time. */
   readonly wake: (uid: string) => void
   /** Hears of every tenant that was created. */
   readonly arrived?: (tenant: Tenant) => void
 }
 
-/** A cursor says after which name to go on; what it looks like is nobody's business. */
-const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
-
 const page = z.strictObject({
   ...selectionFields,
   output: outputField,
-  /** Changes as they come, as server-sent events; also by the Accept header. */
-  watch: z.enum(['', 'true']).optional(),
+  watch: watchField,
   limit: limitField,
-  cursor: z
-    .string()
-    .transform((text) => Buffer.from(text, 'base64url').toString())
-    .refine((name) => dnsLabel.safeParse(name).success, 'must be the nextCursor of an earlier answer')
-    .optional(),
+  cursor: nameCursor.optional(),
 })
 
 type PageQuery = z.infer<typeof page>
@@ -55,15 +48,9 @@ async function list({ tenants, clock }: TenantRoutes, context: Context, query: P
   const found = await tenants.page({ after: cursor, limit: limit + 1, labels, fields })
   const items = found.slice(0, limit)
   const last = found.length > limit ? items.at(-1)?.name : undefined
-  if (last !== undefined) linkNext(context, cursorOf(last))
-  if (wantsTable(context, output)) {
-    answerTable(context, { items, columns: tenantColumns, now: clock.now() })
-    return
-  }
-  context.body = {
-    items: items.map(tenantView),
-    ...(last === undefined ? {} : { nextCursor: cursorOf(last) }),
-  }
+  const next = last === undefined ? undefined : cursorOf(last)
+  const shown = { output, columns: tenantColumns, view: tenantView, now: clock.now() }
+  answerList(context, { items, next, nameOf: ({ name }) => name, ...shown })
 }
 
 interface Write {
@@ -72,7 +59,7 @@ interface Write {
   readonly dryRun: boolean
 }
 
-async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wanted: TenantDocument): Promise<void> {
+async function put(routes: TenantRoutes, { context, name, dryRun }: Write, wanted: ForcedDocument): Promise<void> {
   checkName(name, wanted.name)
   const apply = (target: TenantRoutes) => applyTenant(target, wanted, preconditions(context))
   if (dryRun) return answerDryRun(routes, context, async (dry) => (await apply(dry)).tenant)
@@ -88,8 +75,8 @@ async function patch(
   { context, name, dryRun }: Write,
   sent: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const altered = (present: object): TenantDocument => {
-    const wanted = patched(tenantDocument, present, sent)
+  const altered = (present: object): ForcedDocument => {
+    const wanted = patched(isForced(context) ? forcedDocument : tenantDocument, present, sent)
     checkName(name, wanted.name)
     return wanted
   }
@@ -108,20 +95,11 @@ async function remove(routes: TenantRoutes, { context, name, dryRun }: Write): P
   answerTenant(context, tenant, tenant.status.retainedSince === undefined ? 202 : 200)
 }
 
-const listed: Answered = {
-  ...json(pageOf(tenantShape), { headers: ['Link'] }),
-  content: {
-    'application/json': pageOf(tenantShape),
-    'text/plain': z.string(),
-    'text/event-stream': z.string(),
-  },
-}
-
+const forcedInput = forcedDocument.meta({ id: 'ForcedTenantDocument' })
 const tagged = (description: string) => json(tenantShape, { description, headers: ['ETag'] })
 const orDryRun = json(z.union([tenantShape, dryRunShape]))
 
 function reads(routes: TenantRoutes): readonly Operation[] {
-  const watch = tenantWatch(routes)
   return [
     operation({
       ...{
@@ -133,10 +111,11 @@ function reads(routes: TenantRoutes): readonly Operation[] {
       },
       summary: 'A page of tenants in the order of their names.',
       query: page,
-      answers: { 200: listed },
+      answers: { 200: listAnswer(tenantShape, { streams: true }) },
       handle: ({ context, query }) => {
-        const { watch: asked, labelSelector: labels, fieldSelector: fields } = query
-        return wantsWatch(context, asked) ? watch(context, { labels, fields }) : list(routes, context, query)
+        const { watch, output, labelSelector: labels, fieldSelector: fields } = query
+        const watched = { labels, fields, output }
+        return wantsWatch(context, watch) ? watchTenants(routes, context, watched) : list(routes, context, query)
       },
     }),
     operation({
@@ -160,8 +139,8 @@ function writes(routes: TenantRoutes): readonly Operation[] {
     operation({
       ...{ id: 'putTenant', method: 'put', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Creates a tenant, or replaces what the admin owns of it; the same again changes nothing.',
-      query: dryRunQuery,
-      body: document(tenantInput),
+      query: applyQuery,
+      body: forcible(tenantInput, forcedInput),
       conditional: true,
       answers: {
         200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] },
@@ -174,7 +153,7 @@ function writes(routes: TenantRoutes): readonly Operation[] {
     operation({
       ...{ id: 'patchTenant', method: 'patch', path: '/v1/tenants/{name}', tag: 'tenants', roles: ['admin'] },
       summary: 'Changes single fields of what the admin owns (RFC 7396); null takes one away.',
-      query: dryRunQuery,
+      query: applyQuery,
       body: mergePatch,
       conditional: true,
       answers: { 200: { ...orDryRun, description: 'The tenant; with dryRun what would change.', headers: ['ETag'] } },

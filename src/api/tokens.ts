@@ -83,6 +83,8 @@ export const whoamiShape = z
   })
   .meta({ id: 'Whoami' })
 
+export type IssuedView = z.infer<typeof issuedShape>
+export type WhoamiView = z.infer<typeof whoamiShape>
 export type TokenView = z.infer<typeof tokenShape>
 
 const iso = (at: number) => new Date(at).toISOString()

@@ -9,7 +9,7 @@ export interface ApiWatch {
   /** The metrics of this process, for whoever scrapes with a token. */
   readonly scrape: () => Promise<Scrape>
   readonly answered: (answer: Answered) => void
-  readonly tracing: Pick<Tracing, 'request'>
+  readonly tracing: Pick<Tracing, 'request' | 'traceparent'>
 }
 
 /** Probes and scrapes would fill the traces with nothing. */

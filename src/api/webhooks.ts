@@ -2,14 +2,16 @@
 import { z } from 'zod'
 import type { Clock } from '../../specs/clock.ts'
 import { dnsLabel } from '../../specs/fields.ts'
-import type { Delivery, Endpoint, Webhooks } from '../store/webhooks.ts'
+import type { Delivery, DeliveryPlace, Endpoint, Webhooks } from '../store/webhooks.ts'
 import { eventTypes } from '../webhooks/events.ts'
 import { urlProblem } from '../webhooks/send.ts'
 import { document } from './body.ts'
+import { mergePatch, patched } from './merge-patch.ts'
 import { empty, json, operation, type Operation } from './operation.ts'
 import { Problem, refused } from './problem.ts'
+import { linkNext } from './print.ts'
 import { limitField } from './query.ts'
-import { instant } from './view.ts'
+import { instant, pageOf } from './view.ts'
 import { settled } from './writes.ts'
 
 export interface WebhookRoutes {
@@ -64,6 +66,20 @@ const deliveryShape = z
     why: z.string(),
   })
   .meta({ id: 'WebhookDelivery' })
+
+const testedShape = z.strictObject({ delivery: z.string() })
+export type TestedView = z.infer<typeof testedShape>
+
+const deliveryCursor = z.string().transform((text, context): DeliveryPlace => {
+  const [, at, id] = /^(\d{1,15})\.([\w.-]{1,128})$/.exec(Buffer.from(text, 'base64url').toString()) ?? []
+  if (at !== undefined && id !== undefined) return { at: Number(at), id }
+  context.addIssue({ code: 'custom', message: 'must be the nextCursor of an earlier answer' })
+  return z.NEVER
+})
+
+export type EndpointView = z.infer<typeof endpointShape>
+export type NewEndpointView = z.infer<typeof newEndpointShape>
+export type DeliveryView = z.infer<typeof deliveryShape>
 
 function endpointView({ id, url, events, state, reason, secretVersion, createdAt }: Endpoint) {
   const view = { id, url, events: [...events], state, secretVersion, createdAt: iso(createdAt) }
@@ -154,6 +170,23 @@ function endpointOperations(routes: WebhookRoutes): readonly Operation[] {
       },
     }),
     operation({
+      ...{ id: 'patchWebhookEndpoint', method: 'patch', path: `${path}/{id}`, ...write },
+      summary: 'Changes single fields of it (RFC 7396); null gives one its default back.',
+      body: mergePatch,
+      answers: { 200: json(endpointShape) },
+      problems: [404, 409],
+      handle: async ({ context, params: { id }, body }) => {
+        const altered = (before: Endpoint): Endpoint => {
+          const { url, events, state } = before
+          const wanted = patched(endpointBody, { url, events, state }, body)
+          checkUrl(routes, wanted.url)
+          // Why it was put aside is of no account once a person has turned it on again.
+          return { ...before, ...wanted, reason: wanted.state === 'enabled' ? undefined : before.reason }
+        }
+        context.body = endpointView(await change(routes, id, altered))
+      },
+    }),
+    operation({
       ...{ id: 'removeWebhookEndpoint', method: 'delete', path: `${path}/{id}`, ...write },
       summary: 'Tells it no more, and forgets what was still to be told.',
       answers: { 204: empty('It is gone.') },
@@ -182,7 +215,7 @@ function endpointOperations(routes: WebhookRoutes): readonly Operation[] {
     operation({
       ...{ id: 'testWebhookEndpoint', method: 'post', path: `${path}/{id}/actions/test`, ...write },
       summary: 'Tells it something that means nothing.',
-      answers: { 202: json(z.strictObject({ delivery: z.string() }), { description: 'It will be told.' }) },
+      answers: { 202: json(testedShape, { description: 'It will be told.' }) },
       problems: [404],
       handle: async ({ context, params: { id } }) => {
         const endpoint = await existing(routes, id)
@@ -208,10 +241,16 @@ function deliveryOperations(routes: WebhookRoutes): readonly Operation[] {
         endpoint: z.string().max(64).optional(),
         tenant: dnsLabel.optional(),
         limit: limitField,
+        cursor: deliveryCursor.optional(),
       }),
-      answers: { 200: json(z.strictObject({ items: z.array(deliveryShape) })) },
-      handle: async ({ context, query }) => {
-        context.body = { items: (await store().deliveries(query)).map(deliveryView) }
+      answers: { 200: json(pageOf(deliveryShape), { headers: ['Link'] }) },
+      handle: async ({ context, query: { limit, cursor: after, ...wanted } }) => {
+        const found = await store().deliveries({ ...wanted, after, limit: limit + 1 })
+        const items = found.slice(0, limit)
+        const last = found.length > limit ? items.at(-1) : undefined
+        const next = last && Buffer.from(`${last.at}.${last.id}`).toString('base64url')
+        if (next !== undefined) linkNext(context, next)
+        context.body = { items: items.map(deliveryView), ...(next === undefined ? {} : { nextCursor: next }) }
       },
     }),
     operation({

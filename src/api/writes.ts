@@ -23,9 +23,20 @@ export interface Preconditions {
   readonly ifNoneMatch: string
 }
 
-export interface Written {
-  readonly tenant: Tenant
+/** What became of what is wanted. */
+export interface Outcome {
   readonly created: boolean
+  /** Also true where it was created. */
+  readonly changed: boolean
+}
+
+export interface Written extends Outcome {
+  readonly tenant: Tenant
+}
+
+/** A tenant's document, and with force what it takes over from billing. */
+export interface ForcedDocument extends TenantDocument {
+  readonly entitlement?: Entitlement | undefined
 }
 
 const attempts = 5
@@ -55,7 +66,7 @@ function changes(tenant: Tenant, wish: TenantWish): boolean {
 /** One try at applying; undefined when somebody else wrote first. */
 async function tryApply(
   context: WriteContext,
-  document: TenantDocument,
+  document: ForcedDocument,
   when: Preconditions,
 ): Promise<Written | undefined> {
   const { tenants } = context
@@ -66,18 +77,20 @@ async function tryApply(
   if (before === undefined) {
     const tenant = newTenant(document, context)
     const claimed = await context.claim?.(tenant)
-    if (claimed !== undefined) return { tenant: claimed, created: true }
-    return (await tenants.add(tenant)) === 'added' ? { tenant, created: true } : undefined
+    if (claimed !== undefined) return { tenant: claimed, created: true, changed: true }
+    return (await tenants.add(tenant)) === 'added' ? { tenant, created: true, changed: true } : undefined
   }
   checkNotPurging(before, document.spec.state)
-  const wish = { ...wishOf(before), labels: document.labels, spec: document.spec }
-  if (!changes(before, wish)) return { tenant: before, created: false }
+  const own = { ...wishOf(before), labels: document.labels, spec: document.spec }
+  const { entitlement } = document
+  const wish = entitlement === undefined ? own : withEntitlement(own, entitlement)
+  if (!changes(before, wish)) return { tenant: before, created: false, changed: false }
   const tenant = await tenants.change(before, wish)
-  return tenant === undefined ? undefined : { tenant, created: false }
+  return tenant === undefined ? undefined : { tenant, created: false, changed: true }
 }
 
 /** Creates the tenant, or replaces what its admin owns of it; the same content again changes nothing. */
-export function applyTenant(context: WriteContext, document: TenantDocument, when: Preconditions): Promise<Written> {
+export function applyTenant(context: WriteContext, document: ForcedDocument, when: Preconditions): Promise<Written> {
   return settled(() => tryApply(context, document, when))
 }
 
@@ -86,7 +99,7 @@ export function alterTenant(
   context: WriteContext,
   name: string,
   when: Preconditions,
-  alter: (present: TenantDocument) => TenantDocument,
+  alter: (present: TenantDocument) => ForcedDocument,
 ): Promise<Tenant> {
   return settled(async () => {
     const before = await existing(context, name, when)

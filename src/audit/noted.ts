@@ -1,4 +1,5 @@
 // The stores that people write to, telling the audit what each write changed. The stores themselves know nothing of it.
+import { createHash } from 'node:crypto'
 import type { OrphanStore } from '../../reconciler/orphans/orphan.ts'
 import type { StoredClass } from '../../specs/class.ts'
 import type { StoredPool } from '../../specs/pool.ts'
@@ -6,12 +7,14 @@ import type { Rollout } from '../../specs/rollout.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { ServiceToken } from '../identity/service-token.ts'
 import type { ServiceTokens } from '../identity/service-tokens.ts'
+import type { Money } from '../money.ts'
 import type { PoolService } from '../pools.ts'
 import type { ClassStore } from '../store/classes.ts'
 import type { FleetStore } from '../store/fleet.ts'
 import type { PoolStore } from '../store/pools.ts'
 import type { Rollouts } from '../store/rollouts.ts'
 import type { Tenants } from '../store/tenants.ts'
+import type { Endpoint, Webhooks } from '../store/webhooks.ts'
 import { diffOf } from './diff.ts'
 import type { AuditChange } from './entry.ts'
 import type { Told } from './trail.ts'
@@ -24,6 +27,7 @@ export interface NotedStores {
   readonly orphans: OrphanStore
   readonly tokens: ServiceTokens
   readonly pools: PoolService
+  readonly money: Money
   readonly claim?: Claim | undefined
 }
 
@@ -195,15 +199,70 @@ function notedTokens(tokens: ServiceTokens, record: Record): ServiceTokens {
   }
 }
 
+/** Some receivers take the address itself for a password: what stands behind the host is told apart by its hash alone. */
+function shownUrl(url: string): string {
+  const hash = createHash('sha256').update(url).digest('hex').slice(0, 16)
+  return URL.canParse(url) ? `${new URL(url).origin} (sha256:${hash})` : `sha256:${hash}`
+}
+
+function endpointChange(before: Endpoint | undefined, after: Endpoint | undefined): AuditChange {
+  const shown = ({ url, events, state, secretVersion }: Endpoint) => ({
+    ...{ url: shownUrl(url), events, state, secretVersion },
+  })
+  return {
+    object: `webhook-endpoints/${(after ?? before)?.id ?? ''}`,
+    fields: diffOf(before && shown(before), after && shown(after)),
+  }
+}
+
+function notedWebhooks(webhooks: Webhooks, record: Record): Webhooks {
+  return {
+    ...webhooks,
+    addEndpoint: (endpoint) =>
+      record(
+        'webhook-endpoints',
+        () => webhooks.addEndpoint(endpoint),
+        () => endpointChange(undefined, endpoint),
+      ),
+    saveEndpoint: (next) =>
+      record(
+        `webhook-endpoints/${next.id}`,
+        async () => {
+          const before = await webhooks.endpoint(next.id)
+          return { before, after: await webhooks.saveEndpoint(next) }
+        },
+        ({ before, after }) => after && endpointChange(before, after),
+      ).then(({ after }) => after),
+    removeEndpoint: (id) =>
+      record(
+        `webhook-endpoints/${id}`,
+        async () => {
+          const before = await webhooks.endpoint(id)
+          return { before, removed: await webhooks.removeEndpoint(id) }
+        },
+        ({ before, removed }) => (removed ? endpointChange(before, undefined) : undefined),
+      ).then(({ removed }) => removed),
+    redeliver: (id, now) =>
+      record(
+        `webhook-deliveries/${id}`,
+        () => webhooks.redeliver(id, now),
+        (delivery) =>
+          delivery && { object: `webhook-deliveries/${id}`, fields: [{ path: 'state', to: delivery.state }] },
+      ),
+  }
+}
+
 /** The same stores; each write that goes through is recorded. */
 export function notedStores(stores: NotedStores, record: Record): NotedStores {
-  const { fleet, orphans, pools, claim } = stores
+  const { fleet, orphans, pools, claim, money } = stores
+  const { webhooks } = money
   return {
     tenants: notedTenants(stores.tenants, record),
     classStore: notedClasses(stores.classStore, record),
     rollouts: notedRollouts(stores.rollouts, record),
     tokens: notedTokens(stores.tokens, record),
     pools: { ...pools, store: notedPools(pools.store, record) },
+    money: { ...money, webhooks: { ...webhooks, store: notedWebhooks(webhooks.store, record) } },
     ...(claim === undefined ? {} : { claim: notedClaim(claim, record) }),
     fleet: {
       ...fleet,

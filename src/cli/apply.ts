@@ -1,68 +1,91 @@
-// `moor apply`: the documents of a YAML file, each sent as it is written, so that the API's lines are the file's lines.
-import { LineCounter, parseAllDocuments, type Document } from 'yaml'
-import { type Api, type FieldError, RequestError } from './client.ts'
+// `moor apply`: all documents in few requests, and a result for each. One that is refused keeps none of the others from being
+// applied.
+import type { AppliedView } from '../api/bulk.ts'
+import { type Api, inWords, RequestError } from './client.ts'
+import { located, type Piece } from './documents.ts'
+import { type Format, shown } from './output.ts'
 
-interface Piece {
-  readonly name: string
+/** What one request may hold, below the API's own limits of 500 documents and a mebibyte. */
+const most = { documents: 500, bytes: 1_000_000 } as const
+
+type Result = AppliedView['results'][number]
+
+export interface ApplyOptions {
+  /** Takes over fields that belong to somebody else. */
+  readonly force: boolean
+  readonly format: Format
+  readonly print: (line: string) => void
+  readonly note: (line: string) => void
+}
+
+interface Batch {
+  readonly pieces: readonly Piece[]
+  /** The line on which each begins, from 0. */
+  readonly starts: readonly number[]
   readonly text: string
-  /** How many lines of the file stand before it. */
-  readonly linesBefore: number
 }
 
-/** `file:line:column`, as far as it is known. */
-function place(file: string, line: number | undefined, column: number | undefined): string {
-  return [file, line, column].filter((part) => part !== undefined).join(':')
-}
+const separator = '\n---\n'
+const newlines = (text: string) => text.split('\n').length - 1
 
-function pieceOf(file: string, text: string, document: Document.Parsed, lines: LineCounter): Piece {
-  const [start, , end] = document.range
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0])
-    throw new RequestError(`${place(file, line, col)} ${error.message.split('\n')[0] ?? error.message}`)
+function batchOf(pieces: readonly Piece[]): Batch {
+  const starts: number[] = []
+  let line = 0
+  for (const { text } of pieces) {
+    starts.push(line)
+    line += newlines(text) + newlines(separator)
   }
-  const { line, col } = lines.linePos(document.contents?.range[0] ?? start)
-  const [kind, name] = [document.get('kind'), document.get('name')]
-  if (kind !== 'Tenant' || typeof name !== 'string')
-    throw new RequestError(`${place(file, line, col)} must be a Tenant with a name`)
-  return { name, text: text.slice(start, end), linesBefore: lines.linePos(start).line - 1 }
+  return { pieces, starts, text: pieces.map(({ text }) => text).join(separator) }
 }
 
-/** Every document of the text. Throws a RequestError with file, line and column where one cannot be sent. */
-function piecesOf(file: string, text: string): readonly Piece[] {
-  const lines = new LineCounter()
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })
-  const full = (Array.isArray(documents) ? documents : []).filter(
-    ({ contents, errors }) => contents !== null || errors.length > 0,
-  )
-  if (full.length === 0) throw new RequestError(`${file} holds no document`)
-  return full.map((document) => pieceOf(file, text, document, lines))
-}
-
-function located(file: string, { linesBefore }: Piece, { path, detail, line, column }: FieldError): FieldError {
-  const where = place(file, line === undefined ? undefined : line + linesBefore, column)
-  return { path: `${where} ${path}`.trim(), detail }
-}
-
-/** Applies every document, or none where one cannot be read. Answers a line for each. */
-export async function apply(api: Api, file: string, text: string, say: (line: string) => void): Promise<void> {
-  for (const piece of piecesOf(file, text)) {
-    const path = `/v1/tenants/${encodeURIComponent(piece.name)}`
-    const before = await api.get(path).catch((error: unknown) => {
-      if (error instanceof RequestError && error.status === 404) return undefined
-      throw error
-    })
-    const after = await api.put(path, { type: 'application/yaml', body: piece.text }).catch((error: unknown) => {
-      if (!(error instanceof RequestError)) throw error
-      const errors = error.errors.map((field) => located(file, piece, field))
-      throw new RequestError(`${piece.name}: ${error.message}`, error.status, errors, error)
-    })
-    const word =
-      before === undefined ? 'created' : generation(before.body) === generation(after.body) ? 'unchanged' : 'changed'
-    say(`tenant ${piece.name} ${word}`)
+/** In their order; one that is too large goes alone, and is refused by the API. */
+function batchesOf(pieces: readonly Piece[]): readonly Batch[] {
+  const found: Piece[][] = []
+  let bytes = Infinity
+  for (const piece of pieces) {
+    const size = Buffer.byteLength(piece.text) + separator.length
+    const last = found.at(-1)
+    if (last === undefined || last.length >= most.documents || bytes + size > most.bytes) {
+      found.push([piece])
+      bytes = size
+    } else {
+      last.push(piece)
+      bytes += size
+    }
   }
+  return found.map(batchOf)
 }
 
-function generation(body: unknown): unknown {
-  return typeof body === 'object' && body !== null && 'generation' in body ? body.generation : undefined
+/** What was wrong, each field with its place in the file. */
+function refusalOf({ problem, status }: Result, piece: Piece, start: number): readonly string[] {
+  const said = inWords(problem) ?? { message: `it was answered with ${status}`, errors: [] }
+  const errors = said.errors.map((error) => {
+    const { line, ...rest } = error
+    return located(piece, line === undefined ? rest : { ...rest, line: line - start })
+  })
+  const first = `${piece.label} refused (${piece.file}): ${said.message}`
+  return [first, ...errors.map(({ path, detail }) => `  ${path} ${detail}`)]
+}
+
+/**
+ * Applies every document, and prints a line for each: `tenant/acme configured`. Throws a RequestError afterwards where any was
+ * refused, and at once where a whole request was.
+ */
+export async function apply(api: Api, pieces: readonly Piece[], options: ApplyOptions): Promise<void> {
+  const { force, format, print, note } = options
+  const asked = { query: { force: force ? 'true' : undefined } }
+  const results: Result[] = []
+  for (const { pieces: sent, starts, text } of batchesOf(pieces)) {
+    const { body } = await api.post('/v1/apply', asked, { type: 'application/yaml', body: text })
+    for (const result of body.results) {
+      const [piece, start = 0] = [sent[result.index], starts[result.index]]
+      if (piece === undefined) continue
+      results.push({ ...result, index: results.length })
+      if (result.status >= 400) refusalOf(result, piece, start).forEach(note)
+      else if (format === 'table') print(`${piece.label} ${result.outcome}`)
+    }
+  }
+  const failed = results.filter(({ status }) => status >= 400).length
+  if (format !== 'table') print(shown(format, { results, failed }, () => ''))
+  if (failed > 0) throw new RequestError(`${failed} of ${results.length} documents were not applied.`)
 }

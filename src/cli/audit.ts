@@ -1,10 +1,10 @@
 // The audit for people, and its check: the whole chain is read and computed anew on this side.
-import { z } from 'zod'
 import { ChainCheck, faultSentence, type ChainReport } from '../audit/chain.ts'
 import type { AuditHead } from '../audit/entry.ts'
-import { type Api, RequestError } from './client.ts'
+import type { AuditPageView } from '../api/audit.ts'
 import { type Column, table } from '../table.ts'
-import { type Format, shown, textAt } from './output.ts'
+import { type Api, RequestError } from './client.ts'
+import { type Format, shown } from './output.ts'
 
 export interface AuditOptions {
   readonly object?: string
@@ -12,41 +12,31 @@ export interface AuditOptions {
   readonly limit: number
 }
 
-const head = z.object({ seq: z.int(), hash: z.string() })
-const entry = z.looseObject({ seq: z.int(), previous: z.string(), hash: z.string() })
-const page = z.object({ items: z.array(entry), head: head.nullable(), nextCursor: z.string().optional() })
-
-type Entry = z.infer<typeof entry>
-
-const changed = z.array(z.looseObject({ object: z.string(), fields: z.array(z.looseObject({ path: z.string() })) }))
+type Entry = AuditPageView['items'][number]
 
 /** The names of the fields that were changed; of several objects how many. */
-function changes(item: unknown): string {
-  const found = changed.safeParse((item as Entry)['changes'])
-  const [first, ...more] = found.success ? found.data : []
+function changesOf({ changes }: Entry): string {
+  const [first, ...more] = changes
   if (first === undefined) return '-'
   return more.length === 0 ? first.fields.map(({ path }) => path).join(',') || '-' : `${more.length + 1} objects`
 }
 
-const columns: readonly Column[] = [
-  ['SEQ', (item) => textAt(item, 'seq')],
-  ['AT', (item) => textAt(item, 'at').slice(0, 19)],
-  ['WHO', (item) => textAt(item, 'caller', 'name')],
-  ['FROM', (item) => textAt(item, 'caller', 'address')],
-  ['WHAT', (item) => textAt(item, 'request', 'operation')],
-  ['OBJECT', (item) => textAt(item, 'object')],
-  ['OUTCOME', (item) => textAt(item, 'code') || textAt(item, 'outcome')],
-  ['CHANGED', changes],
-  ['REASON', (item) => textAt(item, 'reason')],
+const columns: readonly Column<Entry>[] = [
+  ['SEQ', ({ seq }) => String(seq)],
+  ['AT', ({ at }) => at.slice(0, 19)],
+  ['WHO', ({ caller }) => caller.name],
+  ['FROM', ({ caller }) => caller.address],
+  ['WHAT', ({ request }) => request.operation],
+  ['OBJECT', ({ object }) => object],
+  ['OUTCOME', ({ code, outcome }) => code ?? outcome],
+  ['CHANGED', changesOf],
+  ['REASON', ({ reason }) => reason ?? ''],
 ]
 
 /** The newest entries; those that only announce a change whose outcome is listed too are left out of the table. */
 export async function audit(api: Api, { object, caller, limit }: AuditOptions, format: Format): Promise<string> {
-  const query = new URLSearchParams({ limit: String(limit) })
-  if (object !== undefined) query.set('object', object)
-  if (caller !== undefined) query.set('caller', caller)
-  const { items } = page.parse((await api.get(`/v1/audit?${query.toString()}`)).body)
-  const settled = new Set(items.map((item) => item['intent']))
+  const { items } = (await api.get('/v1/audit', { query: { limit: String(limit), object, caller } })).body
+  const settled = new Set(items.map(({ intent }) => intent))
   const rows = items.filter(({ seq, outcome }) => outcome !== 'intended' || !settled.has(seq))
   return shown(format, { items }, () => (rows.length === 0 ? 'There is nothing in the audit.' : table(rows, columns)))
 }
@@ -60,11 +50,12 @@ export function readHead(text: string): AuditHead {
 }
 
 async function checkAll(api: Api, known: readonly AuditHead[]): Promise<ChainReport> {
-  const read = async (more: string) => page.parse((await api.get(`/v1/audit?order=oldest&limit=500${more}`)).body)
-  let found = await read('')
+  const read = async (cursor?: string) =>
+    (await api.get('/v1/audit', { query: { order: 'oldest', limit: '500', cursor } })).body
+  let found = await read()
   const check = new ChainCheck(found.head === null ? known : [found.head, ...known])
   while (found.items.every((item) => check.take(item)) && found.nextCursor !== undefined)
-    found = await read(`&cursor=${found.nextCursor}`)
+    found = await read(found.nextCursor)
   return check.report()
 }
 

@@ -1,24 +1,8 @@
 // The commands about callers: tokens, who one is, and what everybody did.
-import { Argument, Command, Option } from 'commander'
+import { Argument, Option, type Command } from 'commander'
 import { audit, type AuditOptions, readHead, verifyAudit } from './audit.ts'
-import type { Api } from './client.ts'
-import { type Format, formats } from './output.ts'
+import { output, type Shown, type Terminal, withReason } from './terminal.ts'
 import { createToken, revokeToken, rotateToken, type TokenOptions, tokens, whoami } from './tokens.ts'
-
-export interface Terminal {
-  /** Read when a command needs it. */
-  readonly openApi: () => Api
-  readonly print: (line: string) => void
-  /** On standard error: what is not part of the answer. */
-  readonly note: (line: string) => void
-}
-
-interface Shown {
-  readonly output: Format
-}
-
-const output = () =>
-  new Option('-o, --output <format>', 'how the answer is shown').choices([...formats]).default('table' satisfies Format)
 
 function tokenCommands(program: Command, { openApi, print, note }: Terminal): void {
   const say = (issued: { readonly out: string; readonly note: string }) => {
@@ -30,24 +14,21 @@ function tokenCommands(program: Command, { openApi, print, note }: Terminal): vo
     .command('list')
     .addOption(output())
     .action(async ({ output: format }: Shown) => print(await tokens(openApi(), format)))
-  group
-    .command('create')
+  withReason(group.command('create'))
     .description('make one; its secret goes to standard output, once')
     .argument('<name>', 'what uses it')
     .addOption(new Option('--role <role>').choices(['admin', 'billing', 'viewer']).makeOptionMandatory())
     .option('-l, --selector <labels>', 'limit it to tenants with these labels, such as plan=pro')
     .option('--days <number>', 'how long it is valid; 90 unless set', Number)
     .action(async (name: string, options: TokenOptions) => say(await createToken(openApi(), name, options)))
-  group
-    .command('rotate')
+  withReason(group.command('rotate'))
     .description('give it a new secret; the present one is taken for a while still')
     .argument('<id>')
     .option('--grace-hours <number>', 'for how long', Number, 1)
     .action(async (id: string, { graceHours }: { readonly graceHours: number }) =>
       say(await rotateToken(openApi(), id, graceHours)),
     )
-  group
-    .command('revoke')
+  withReason(group.command('revoke'))
     .addArgument(new Argument('<id>'))
     .action(async (id: string) => print(await revokeToken(openApi(), id)))
   program

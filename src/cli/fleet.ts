@@ -1,7 +1,10 @@
 // What a person reads and says of the fleet as a whole: its state, taking it back, and what belongs to nobody.
-import type { Api } from './client.ts'
+import type { AdoptionView } from '../api/adopt.ts'
+import type { OrphanView } from '../api/orphans.ts'
+import type { RolloutView } from '../api/rollouts.ts'
 import { table, type Column } from '../table.ts'
-import { type Format, shown, textAt } from './output.ts'
+import { type Api, asJson } from './client.ts'
+import { type Format, shown } from './output.ts'
 
 export async function fleet(api: Api, format: Format): Promise<string> {
   const { body } = await api.get('/v1/fleet')
@@ -22,22 +25,22 @@ export function fleetWord(action: keyof typeof fleetWords): string {
 }
 
 export async function fleetAction(api: Api, action: keyof typeof fleetWords): Promise<string> {
-  await api.post(`/v1/fleet/actions/${action}`)
+  await api.post('/v1/fleet/actions/{action}', { params: { action } })
   return fleetWords[action]
 }
 
 export async function setMode(api: Api, mode: (typeof fleetModes)[number]): Promise<string> {
-  await api.put('/v1/fleet', { type: 'application/json', body: JSON.stringify({ mode }) })
+  await api.put('/v1/fleet', {}, asJson({ mode }))
   return `mode ${mode} is wanted`
 }
 
-const rolloutColumns: readonly Column[] = [
-  ['ID', (item) => textAt(item, 'id')],
-  ['CLASS', (item) => textAt(item, 'class')],
-  ['STATE', (item) => textAt(item, 'state')],
-  ['WAVE', (item) => textAt(item, 'wave')],
-  ['REASON', (item) => textAt(item, 'reason')],
-  ['MESSAGE', (item) => textAt(item, 'message')],
+const rolloutColumns: readonly Column<RolloutView>[] = [
+  ['ID', ({ id }) => id],
+  ['CLASS', ({ class: name }) => name],
+  ['STATE', ({ state }) => state],
+  ['WAVE', ({ wave }) => wave],
+  ['REASON', ({ reason }) => reason],
+  ['MESSAGE', ({ message }) => message],
 ]
 
 export async function rollouts(api: Api, format: Format): Promise<string> {
@@ -45,43 +48,19 @@ export async function rollouts(api: Api, format: Format): Promise<string> {
   return shown(format, { items }, () => (items.length === 0 ? 'There are no rollouts.' : table(items, rolloutColumns)))
 }
 
-const poolColumns: readonly Column[] = [
-  ['NAME', (item) => textAt(item, 'name')],
-  ['REGION', (item) => textAt(item, 'spec', 'region')],
-  ['CLASS', (item) => textAt(item, 'spec', 'class')],
-  ['TIER', (item) => textAt(item, 'spec', 'tier')],
-  ['TARGET', (item) => textAt(item, 'status', 'target')],
-  ['WARM', (item) => textAt(item, 'status', 'warm')],
-  ['MAKING', (item) => textAt(item, 'status', 'making')],
-  ['FAILING', (item) => textAt(item, 'status', 'failing')],
-  ['HITS/DAY', (item) => textAt(item, 'status', 'lastDay', 'warm')],
-  ['MISSES/DAY', (item) => textAt(item, 'status', 'lastDay', 'cold')],
-]
-
-export async function pools(api: Api, format: Format): Promise<string> {
-  const items = await api.all('/v1/pools')
-  return shown(format, { items }, () => (items.length === 0 ? 'There are no pools.' : table(items, poolColumns)))
-}
-
 export async function steer(api: Api, action: string, id: string): Promise<string> {
-  const { body } = await api.post(`/v1/rollouts/${encodeURIComponent(id)}/actions/${action}`)
-  return `rollout ${id} is ${textAt(body, 'state')}`
+  const { body } = await api.post('/v1/rollouts/{id}/actions/{action}', { params: { id, action } })
+  return `rollout ${id} is ${body.state}`
 }
 
-const listOf = (body: unknown, key: string): readonly unknown[] => {
-  const found = (body as Readonly<Record<string, unknown>> | undefined)?.[key]
-  return Array.isArray(found) ? found : []
-}
-
-function adoptionText(body: unknown, dryRun: boolean): string {
-  const [adopted, skipped, unclaimed] = ['adopted', 'skipped', 'unclaimed'].map((key) => listOf(body, key))
-  const counts = `${adopted?.length ?? 0} ${dryRun ? 'would be adopted' : 'adopted'}, ${skipped?.length ?? 0} skipped, ${unclaimed?.length ?? 0} unclaimed`
-  const drifted = (adopted ?? []).filter((item) => textAt(item, 'drift') === 'restart')
+function adoptionText({ adopted, skipped, unclaimed, dryRun }: AdoptionView): string {
+  const did = dryRun ? 'would be adopted' : 'adopted'
+  const drifted = adopted.filter(({ drift }) => drift === 'restart')
   return [
-    counts,
-    ...drifted.map((item) => `  ${textAt(item, 'name')}: its machine is not what its spec asks for now`),
-    ...(skipped ?? []).map((item) => `  skipped ${textAt(item, 'name')}: ${textAt(item, 'reason')}`),
-    ...(unclaimed ?? []).map((item) => `  ${textAt(item, 'kind')} ${textAt(item, 'id')}: ${textAt(item, 'reason')}`),
+    `${adopted.length} ${did}, ${skipped.length} skipped, ${unclaimed.length} unclaimed`,
+    ...drifted.map(({ name }) => `  ${name}: its machine is not what its spec asks for now`),
+    ...skipped.map(({ name, reason }) => `  skipped ${name}: ${reason}`),
+    ...unclaimed.map(({ kind, id, reason }) => `  ${kind} ${id}: ${reason}`),
   ].join('\n')
 }
 
@@ -91,27 +70,27 @@ export interface AdoptOptions {
 }
 
 /** Takes a living fleet back into a database that lost it; nothing on Fly is changed. */
-export async function adopt(api: Api, options: AdoptOptions, format: Format): Promise<string> {
-  const { body } = await api.post('/v1/fleet/actions/adopt', options)
-  return shown(format, body, () => adoptionText(body, options.dryRun))
+export async function adopt(api: Api, { dryRun, asleep }: AdoptOptions, format: Format): Promise<string> {
+  const { body } = await api.post('/v1/fleet/actions/adopt', {}, asJson({ dryRun, asleep }))
+  return shown(format, body, () => adoptionText(body))
 }
 
-const columns: readonly Column[] = [
-  ['ID', (item) => textAt(item, 'id')],
-  ['KIND', (item) => textAt(item, 'kind')],
-  ['UID', (item) => textAt(item, 'uid')],
-  ['STATE', (item) => textAt(item, 'state')],
-  ['REASON', (item) => textAt(item, 'reason')],
-  ['SINCE', (item) => textAt(item, 'firstSeen')],
-  ['MESSAGE', (item) => textAt(item, 'message')],
+const orphanColumns: readonly Column<OrphanView>[] = [
+  ['ID', ({ id }) => id],
+  ['KIND', ({ kind }) => kind],
+  ['UID', ({ uid }) => uid],
+  ['STATE', ({ state }) => state],
+  ['REASON', ({ reason }) => reason],
+  ['SINCE', ({ firstSeen }) => firstSeen],
+  ['MESSAGE', ({ message }) => message],
 ]
 
 export async function orphans(api: Api, format: Format): Promise<string> {
   const items = await api.all('/v1/orphans')
-  return shown(format, { items }, () => (items.length === 0 ? 'There are no orphans.' : table(items, columns)))
+  return shown(format, { items }, () => (items.length === 0 ? 'There are no orphans.' : table(items, orphanColumns)))
 }
 
 export async function decide(api: Api, action: 'release' | 'keep', id: string): Promise<string> {
-  const { body } = await api.post(`/v1/orphans/${encodeURIComponent(id)}/actions/${action}`)
-  return `${id} is ${textAt(body, 'state')}: ${textAt(body, 'message')}`
+  const { body } = await api.post('/v1/orphans/{id}/actions/{action}', { params: { id, action } })
+  return `${id} is ${body.state}: ${body.message}`
 }

@@ -1,22 +1,11 @@
 // The commands about money: costs and webhooks.
-import { Command, Option } from 'commander'
-import type { Api } from './client.ts'
+import { type Command, Option } from 'commander'
 import { cost, type CostOptions } from './costs.ts'
-import type { Format } from './output.ts'
+import { output, type Shown, type Terminal, withReason } from './terminal.ts'
 import { addEndpoint, deliveries, endpoints, redeliver, removeEndpoint, testEndpoint } from './webhooks.ts'
 
-interface Surroundings {
-  readonly openApi: () => Api
-  readonly print: (text: string) => void
-  readonly output: () => Option
-}
-
-interface Shown {
-  readonly output: Format
-}
-
 /** Adds `cost` and `webhook`. */
-export function moneyCommands(program: Command, { openApi, print, output }: Surroundings): void {
+export function moneyCommands(program: Command, { openApi, print }: Terminal): void {
   program
     .command('cost')
     .description('what each tenant used in a month, what that costs, and what suspending saved')
@@ -31,8 +20,7 @@ export function moneyCommands(program: Command, { openApi, print, output }: Surr
     .command('list')
     .addOption(output())
     .action(async ({ output: format }: Shown) => print(await endpoints(openApi(), format)))
-  group
-    .command('add')
+  withReason(group.command('add'))
     .argument('<url>')
     .argument('[event...]', 'all unless set')
     .action(async (url: string, events: readonly string[]) => print(await addEndpoint(openApi(), url, events)))
@@ -45,8 +33,7 @@ export function moneyCommands(program: Command, { openApi, print, output }: Surr
     )
   const one = { remove: removeEndpoint, test: testEndpoint, redeliver }
   for (const [name, run] of Object.entries(one))
-    group
-      .command(name)
+    withReason(group.command(name))
       .argument('<id>')
       .action(async (id: string) => print(await run(openApi(), id)))
 }

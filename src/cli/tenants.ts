@@ -1,110 +1,47 @@
 // What a person reads and says of tenants.
-import { type Api, RequestError } from './client.ts'
 import { parse } from 'yaml'
-import { table, type Column } from '../table.ts'
-import { type Format, shown, textAt } from './output.ts'
-
-export const tenantPath = (name: string) => `/v1/tenants/${encodeURIComponent(name)}`
-
-function condition(item: unknown, type: string): unknown {
-  const status = (item as { status?: { conditions?: unknown } }).status?.conditions
-  return Array.isArray(status) ? status.find((each: unknown) => textAt(each, 'type') === type) : undefined
-}
-
-function machine(item: unknown): string {
-  const [id, state] = [textAt(item, 'status', 'machine', 'id'), textAt(item, 'status', 'machine', 'state')]
-  return id === '' ? '-' : `${id} ${state}`
-}
-
-const columns: readonly Column[] = [
-  ['NAME', (item) => textAt(item, 'name')],
-  ['WANTED', (item) => textAt(item, 'spec', 'state')],
-  ['EFFECTIVE', (item) => textAt(item, 'status', 'effective')],
-  ['READY', (item) => textAt(condition(item, 'Ready'), 'status') || 'Unknown'],
-  ['REASON', (item) => textAt(condition(item, 'Ready'), 'reason') || '-'],
-  ['CLASS', (item) => textAt(item, 'spec', 'class')],
-  ['REGION', (item) => textAt(item, 'spec', 'region')],
-  ['MACHINE', machine],
-]
-
-export interface Selected {
-  readonly selector?: string
-  readonly fieldSelector?: string
-}
-
-function listPath({ selector, fieldSelector }: Selected): string {
-  const query = new URLSearchParams()
-  if (selector !== undefined) query.set('labelSelector', selector)
-  if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector)
-  return query.size === 0 ? '/v1/tenants' : `/v1/tenants?${query.toString()}`
-}
-
-/** One tenant, or all that are selected. */
-export async function get(api: Api, what: string, format: Format, selected: Selected = {}): Promise<string> {
-  if (what !== 'tenants') {
-    const { body } = await api.get(tenantPath(what))
-    return shown(format, body, () => table([body], columns))
-  }
-  const items = await api.all(listPath(selected))
-  return shown(format, { items }, () => (items.length === 0 ? 'There are no tenants.' : table(items, columns)))
-}
+import type { PlanView } from '../api/insight-view.ts'
+import { type Api, asJson, RequestError } from './client.ts'
+import { type Format, shown } from './output.ts'
 
 /** A plan as a person reads it: the steps ahead with their usual seconds, and where they end. */
-function planText(body: unknown): string {
-  const { steps = [], destructive } = body as { readonly steps?: readonly unknown[]; readonly destructive?: boolean }
-  const lines = steps.map((step) => {
-    const seconds = textAt(step, 'typicalSeconds')
-    return `  ${textAt(step, 'verb')}  ${textAt(step, 'target')}  (usually ${seconds} s)  ${textAt(step, 'why')}`
-  })
-  const waits = textAt(body, 'waitsFor', 'message')
+function planText({ steps, destructive, waitsFor }: PlanView): string {
+  const lines = steps.map(
+    ({ verb, target, typicalSeconds, why: because }) =>
+      `  ${verb}  ${target}  (usually ${typicalSeconds} s)  ${because}`,
+  )
   return [
     steps.length === 0 ? 'Nothing is to be done.' : `${steps.length} step${steps.length === 1 ? '' : 's'}:`,
     ...lines,
-    ...(waits === '' ? [] : [`Then: ${waits} (${textAt(body, 'waitsFor', 'reason')})`]),
-    ...(destructive === true ? ['Something is destroyed on the way.'] : []),
+    ...(waitsFor === null ? [] : [`Then: ${waitsFor.message} (${waitsFor.reason})`]),
+    ...(destructive ? ['Something is destroyed on the way.'] : []),
   ].join('\n')
 }
 
 /** What the controller would do next. */
 export async function plan(api: Api, name: string, format: Format): Promise<string> {
-  const { body } = await api.get(`${tenantPath(name)}/plan`)
+  const { body } = await api.get('/v1/tenants/{name}/plan', { params: { name } })
   return shown(format, body, () => planText(body))
 }
 
 /** The sentence why the tenant is not as wanted. */
 export async function why(api: Api, name: string, format: Format): Promise<string> {
-  const { body } = await api.get(`${tenantPath(name)}/why`)
-  return shown(format, body, () => textAt(body, 'text') || shown('yaml', body, () => ''))
-}
-
-const eventColumns: readonly Column[] = [
-  ['LAST', (item) => textAt(item, 'lastAt')],
-  ['COUNT', (item) => textAt(item, 'count')],
-  ['TENANT', (item) => textAt(item, 'tenant')],
-  ['REASON', (item) => textAt(item, 'reason')],
-  ['MESSAGE', (item) => textAt(item, 'message')],
-]
-
-/** The newest page of events, of one tenant or of all. */
-export async function events(api: Api, name: string | undefined, format: Format): Promise<string> {
-  const { body } = await api.get(name === undefined ? '/v1/events' : `${tenantPath(name)}/events`)
-  const { items } = body as { items?: unknown }
-  const list: readonly unknown[] = Array.isArray(items) ? items : []
-  return shown(format, body, () => (list.length === 0 ? 'There are no events.' : table(list, eventColumns)))
+  const { body } = await api.get('/v1/tenants/{name}/why', { params: { name } })
+  return shown(format, body, () => body.text)
 }
 
 /** How the machine differs from what is wanted. */
 export async function diff(api: Api, name: string, format: Format): Promise<string> {
-  const { body } = await api.get(`${tenantPath(name)}/diff`)
+  const { body } = await api.get('/v1/tenants/{name}/diff', { params: { name } })
   return shown(format, body, () => shown('yaml', body, () => ''))
 }
 
 /** Changes fields of the spec and leaves everything else; whoever wrote in between is not overwritten. */
 async function change(api: Api, name: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
-  const { body, etag } = await api.get(tenantPath(name))
-  const { kind, labels, spec } = body as { kind: string; labels: object; spec: object }
-  const document = JSON.stringify({ kind, name, labels, spec: { ...spec, ...fields } })
-  await api.put(tenantPath(name), { type: 'application/json', body: document, ifMatch: etag })
+  const { body, etag } = await api.get('/v1/tenants/{name}', { params: { name } })
+  const { kind, labels, spec } = body
+  const document = asJson({ kind, name, labels, spec: { ...spec, ...fields } }, etag)
+  await api.put('/v1/tenants/{name}', { params: { name } }, document)
 }
 
 export async function setState(api: Api, name: string, state: 'running' | 'suspended'): Promise<string> {
@@ -126,19 +63,20 @@ export async function setFields(api: Api, name: string, assignments: readonly st
 
 /** Billing's word. */
 export async function entitle(api: Api, name: string, state: string, reason: string | undefined): Promise<string> {
-  const body = JSON.stringify(reason === undefined ? { state } : { state, reason })
-  const answer = await api.put(`${tenantPath(name)}/entitlement`, { type: 'application/json', body })
-  return textAt(answer.body, 'parked', 'entitlement', 'state') === ''
+  const word = asJson(reason === undefined ? { state } : { state, reason })
+  const { body } = await api.put('/v1/tenants/{name}/entitlement', { params: { name } }, word)
+  return body.parked === undefined
     ? `tenant ${name}: entitlement ${state}`
     : `tenant ${name}: ${state} waits for approval, as one of many such changes; moor approve ${name}`
 }
 
 export async function remove(api: Api, name: string): Promise<string> {
-  await api.delete(tenantPath(name))
+  await api.delete('/v1/tenants/{name}', { params: { name } })
   return `tenant ${name} is being deleted; its volume is retained. Undo: moor undelete ${name}`
 }
 
 export async function act(api: Api, name: string, action: string, said: string, body?: object): Promise<string> {
-  await api.post(`${tenantPath(name)}/actions/${action}`, body)
+  const sent = body === undefined ? undefined : asJson(body)
+  await api.post('/v1/tenants/{name}/actions/{action}', { params: { name, action } }, sent)
   return `tenant ${name} ${said}`
 }

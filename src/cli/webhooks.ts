@@ -1,65 +1,55 @@
 // What a person does about webhooks out.
-import type { Api } from './client.ts'
+import type { DeliveryView, EndpointView } from '../api/webhooks.ts'
 import { type Column, table } from '../table.ts'
-import { type Format, shown, textAt } from './output.ts'
+import { type Api, asJson } from './client.ts'
+import { type Format, shown } from './output.ts'
 
-const path = '/v1/webhook-endpoints'
-
-function events(item: unknown): string {
-  const { events: list } = item as { readonly events?: readonly string[] }
-  return list === undefined || list.length === 0 ? 'all' : list.join(',')
-}
-
-const endpointColumns: readonly Column[] = [
-  ['ID', (item) => textAt(item, 'id')],
-  ['STATE', (item) => textAt(item, 'state')],
-  ['URL', (item) => textAt(item, 'url')],
-  ['EVENTS', events],
-  ['REASON', (item) => textAt(item, 'reason')],
+const endpointColumns: readonly Column<EndpointView>[] = [
+  ['ID', ({ id }) => id],
+  ['STATE', ({ state }) => state],
+  ['URL', ({ url }) => url],
+  ['EVENTS', ({ events }) => (events.length === 0 ? 'all' : events.join(','))],
+  ['REASON', ({ reason }) => reason ?? ''],
 ]
 
-const deliveryColumns: readonly Column[] = [
-  ['ID', (item) => textAt(item, 'id')],
-  ['TENANT', (item) => textAt(item, 'tenant')],
-  ['TYPE', (item) => textAt(item, 'type')],
-  ['STATE', (item) => textAt(item, 'state')],
-  ['TRIES', (item) => textAt(item, 'attempts')],
-  ['NEXT', (item) => textAt(item, 'nextAt')],
-  ['ERROR', (item) => textAt(item, 'lastError')],
+const deliveryColumns: readonly Column<DeliveryView>[] = [
+  ['ID', ({ id }) => id],
+  ['TENANT', ({ tenant }) => tenant],
+  ['TYPE', ({ type }) => type],
+  ['STATE', ({ state }) => state],
+  ['TRIES', ({ attempts }) => String(attempts)],
+  ['NEXT', ({ nextAt }) => nextAt ?? ''],
+  ['ERROR', ({ lastError }) => lastError ?? ''],
 ]
-
-function rows(body: unknown, columns: readonly Column[], none: string): string {
-  const { items = [] } = body as { readonly items?: readonly unknown[] }
-  return items.length === 0 ? none : table(items, columns)
-}
 
 export async function endpoints(api: Api, format: Format): Promise<string> {
-  const { body } = await api.get(path)
-  return shown(format, body, () => rows(body, endpointColumns, 'Nobody is told.'))
+  const { body } = await api.get('/v1/webhook-endpoints')
+  return shown(format, body, () => (body.items.length === 0 ? 'Nobody is told.' : table(body.items, endpointColumns)))
 }
 
 export async function addEndpoint(api: Api, url: string, wanted: readonly string[]): Promise<string> {
-  const { body } = await api.post(path, { url, ...(wanted.length === 0 ? {} : { events: wanted }) })
-  return `${textAt(body, 'id')} is told from now on. Its secret, which is shown only now:\n${textAt(body, 'secret')}`
+  const document = asJson({ url, ...(wanted.length === 0 ? {} : { events: wanted }) })
+  const { body } = await api.post('/v1/webhook-endpoints', {}, document)
+  return `${body.id} is told from now on. Its secret, which is shown only now:\n${body.secret}`
 }
 
 export async function removeEndpoint(api: Api, id: string): Promise<string> {
-  await api.delete(`${path}/${encodeURIComponent(id)}`)
+  await api.delete('/v1/webhook-endpoints/{id}', { params: { id } })
   return `${id} is told no more.`
 }
 
 export async function testEndpoint(api: Api, id: string): Promise<string> {
-  const { body } = await api.post(`${path}/${encodeURIComponent(id)}/actions/test`)
-  return `It will be told: ${textAt(body, 'delivery')}`
+  const { body } = await api.post('/v1/webhook-endpoints/{id}/actions/test', { params: { id } })
+  return `It will be told: ${body.delivery}`
 }
 
+/** All that are kept, page after page. */
 export async function deliveries(api: Api, state: string | undefined, format: Format): Promise<string> {
-  const query = state === undefined ? '' : `?state=${encodeURIComponent(state)}`
-  const { body } = await api.get(`/v1/webhook-deliveries${query}`)
-  return shown(format, body, () => rows(body, deliveryColumns, 'There are none.'))
+  const items = await api.all('/v1/webhook-deliveries', { query: { state } })
+  return shown(format, { items }, () => (items.length === 0 ? 'There are none.' : table(items, deliveryColumns)))
 }
 
 export async function redeliver(api: Api, id: string): Promise<string> {
-  await api.post(`/v1/webhook-deliveries/${encodeURIComponent(id)}/actions/redeliver`)
+  await api.post('/v1/webhook-deliveries/{id}/actions/redeliver', { params: { id } })
   return `${id} will be told again.`
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection, type Db, type Filter } from 'mongodb'
 import type { Instant } from '../../specs/clock.ts'
+import { watchCollection, type Watch } from './changes.ts'
 import { folds, type EventKind, type EventRecord } from '../events/event.ts'
 
 /** As stored: dates, because a TTL index reads nothing else. */
@@ -21,6 +22,13 @@ interface StoredEvent {
   readonly firstAt: Date
   readonly lastAt: Date
   readonly count: number
+  /** +1 on every write; those of an earlier version have none. */
+  readonly revision?: number | undefined
+}
+
+/** An event as it is kept: at revision 1 it is new. */
+export interface KeptEvent extends EventRecord {
+  readonly revision: number
 }
 
 /** After which event a page goes on. */
@@ -31,6 +39,8 @@ export interface EventPlace {
 
 export interface EventQuery {
   readonly uid?: string | undefined
+  /** Only of one of these. */
+  readonly uids?: readonly string[] | undefined
   readonly tenant?: string | undefined
   readonly kind?: EventKind | undefined
   readonly reason?: string | undefined
@@ -42,7 +52,15 @@ export interface Events {
   /** Adds the records; one whose id is known already is left as it is. */
   write(batch: readonly EventRecord[]): Promise<void>
   /** Newest first. */
-  page(query: EventQuery): Promise<readonly EventRecord[]>
+  page(query: EventQuery): Promise<readonly KeptEvent[]>
+  /** Tells of every event that is written from the moment this resolves, again where it is the same again. */
+  watch(sink: EventSink): Promise<Watch>
+}
+
+export interface EventSink {
+  changed(event: KeptEvent): void
+  /** Events may have been missed. */
+  missed(): void
 }
 
 /** Kubernetes folds for ten minutes and forgets after an hour; our slowest retry comes every 15 minutes. */
@@ -66,14 +84,19 @@ function operation(record: EventRecord): AnyBulkWriteOperation<StoredEvent> {
   const key = keyOf(record)
   const [first, last] = [new Date(firstAt), new Date(lastAt)]
   if (!folds(record.kind)) {
-    const document = { _id: id, key, ...rest, tookMs, firstAt: first, lastAt: last, count }
+    const document = { _id: id, key, ...rest, tookMs, firstAt: first, lastAt: last, count, revision: 1 }
     return { insertOne: { document } }
   }
   const took = tookMs === undefined ? {} : { $set: { tookMs } }
   return {
     updateOne: {
       filter: { key, lastAt: { $gte: new Date(firstAt - foldMs) } },
-      update: { $inc: { count }, $max: { lastAt: last }, $setOnInsert: { _id: id, ...rest, firstAt: first }, ...took },
+      update: {
+        $inc: { count, revision: 1 },
+        $max: { lastAt: last },
+        $setOnInsert: { _id: id, ...rest, firstAt: first },
+        ...took,
+      },
       upsert: true,
     },
   }
@@ -99,14 +122,15 @@ async function trim(collection: Collection<StoredEvent>, uid: string): Promise<v
   if (old.length > 0) await collection.deleteMany({ _id: { $in: old.map(({ _id }) => _id) } })
 }
 
-function fromStored({ _id: id, firstAt, lastAt, ...rest }: StoredEvent): EventRecord {
-  const { uid, tenant, kind, reason, step, message, who, tookMs, count } = rest
+function fromStored({ _id: id, firstAt, lastAt, ...rest }: StoredEvent): KeptEvent {
+  const { uid, tenant, kind, reason, step, message, who, tookMs, count, revision = 1 } = rest
   const times = { firstAt: firstAt.getTime(), lastAt: lastAt.getTime() }
-  return { id, uid, tenant, kind, reason, step, message, who, tookMs, count, ...times }
+  return { id, uid, tenant, kind, reason, step, message, who, tookMs, count, revision, ...times }
 }
 
-function filterOf({ uid, tenant, kind, reason, after }: EventQuery): Filter<StoredEvent> {
-  const wanted = Object.entries({ uid, tenant, kind, reason }).filter(([, value]) => value !== undefined)
+function filterOf({ uid, uids, tenant, kind, reason, after }: EventQuery): Filter<StoredEvent> {
+  const among = uids === undefined ? uid : { $in: [...uids] }
+  const wanted = Object.entries({ uid: among, tenant, kind, reason }).filter(([, value]) => value !== undefined)
   const fields = Object.fromEntries(wanted) as Filter<StoredEvent>
   if (after === undefined) return fields
   const lastAt = new Date(after.lastAt)
@@ -145,5 +169,12 @@ export function eventsIn(db: Db): Events {
       const found = collection.find(filterOf(query)).sort({ lastAt: -1, _id: -1 }).limit(query.limit)
       return (await found.toArray()).map(fromStored)
     },
+    watch: (sink) =>
+      watchCollection(collection as unknown as Collection<StoredEvent & { readonly revision: number }>, {
+        changed: (record) => sink.changed(fromStored(record)),
+        // What is forgotten is no news.
+        removed: () => {},
+        missed: () => sink.missed(),
+      }),
   }
 }

@@ -47,7 +47,14 @@ export interface DeliveryQuery {
   readonly state?: DeliveryState | undefined
   readonly endpoint?: string | undefined
   readonly tenant?: string | undefined
+  readonly after?: DeliveryPlace | undefined
   readonly limit: number
+}
+
+/** After which delivery a page goes on. */
+export interface DeliveryPlace {
+  readonly at: Instant
+  readonly id: string
 }
 
 export interface Outcome {
@@ -78,6 +85,7 @@ export interface Webhooks {
   end(delivery: Delivery, outcome: Outcome, now: Instant): Promise<void>
   /** What waits behind a delivery is not due before it. */
   holdBehind(delivery: Delivery, until: Instant): Promise<void>
+  /** Newest first. */
   deliveries(query: DeliveryQuery): Promise<readonly Delivery[]>
   redeliver(id: string, now: Instant): Promise<Delivery | undefined>
 }
@@ -129,7 +137,7 @@ function outboxOf(collection: Collection<Stored<Delivery>>, told: Collection<Tol
         const fresh = { ...telling, endpoint: endpoint.id, state: 'pending' as const, attempts: 0, nextAt: at }
         await unlessTaken(collection.updateOne({ _id }, { $setOnInsert: fresh }, { upsert: true }), undefined)
       }
-      if (type !== 'webhook.test')
+      if (type.startsWith('tenant.'))
         await told.updateOne({ _id: uid }, { $set: { type, tenant, revision } }, { upsert: true })
     },
     told: async () => new Map((await told.find().toArray()).map(({ _id, ...rest }) => [_id, rest])),
@@ -156,9 +164,14 @@ function outboxOf(collection: Collection<Stored<Delivery>>, told: Collection<Tol
       const behind = { endpoint, uid, state: 'pending', revision: { $gt: revision }, nextAt: { $lt: until } } as const
       await collection.updateMany(behind, { $set: { nextAt: until } })
     },
-    deliveries: async ({ limit, ...asked }) => {
+    deliveries: async ({ limit, after, ...asked }) => {
       const filter = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined))
-      const found = collection.find(filter).sort({ at: -1, _id: 1 }).limit(limit)
+      const place =
+        after === undefined ? {} : { $or: [{ at: { $lt: after.at } }, { at: after.at, _id: { $gt: after.id } }] }
+      const found = collection
+        .find({ ...filter, ...place })
+        .sort({ at: -1, _id: 1 })
+        .limit(limit)
       return (await found.toArray()).map((record) => fromStored<Delivery>(record))
     },
     redeliver: async (id, now) => {

@@ -2,7 +2,6 @@
 // places that have one. Nothing is global, so that two in one process do not meet.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
-  isSpanContextValid,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -17,6 +16,7 @@ import { AlwaysOnSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider
 import { Fault } from '../../specs/faults.ts'
 import { noSpans, type SpanNote, type Spans, type SpanValues } from '../../reconciler/spans.ts'
 import { resourceOf } from './resource.ts'
+import { readTraceparent } from './traceparent.ts'
 
 export interface RequestNote extends SpanNote {
   /** Names the span by what took the request: names of tenants are no names of spans. */
@@ -44,14 +44,11 @@ export const noTracing: Tracing = {
   close: () => Promise.resolve(),
 }
 
-/** W3C Trace Context, level 1. */
-const form = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
-
 function remote(traceparent: string | undefined): SpanContext | undefined {
-  const [, traceId, spanId, flags] = form.exec(traceparent ?? '') ?? []
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined
-  const found = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true }
-  return isSpanContextValid(found) ? found : undefined
+  const found = readTraceparent(traceparent)
+  if (found === undefined) return undefined
+  const { traceId, spanId, flags } = found
+  return { traceId, spanId, traceFlags: flags & TraceFlags.SAMPLED, isRemote: true }
 }
 
 function below(traceparent: string | undefined): Context {

@@ -1,4 +1,5 @@
-// What is told outside about a tenant: one word for the state it came into, with the sentence of why. Pure.
+// What is told outside about a tenant: one word for the state it came into, with the sentence of why; and of the fleet, that the
+// brake holds billing back. Pure.
 import { findCondition } from '../../specs/conditions.ts'
 import type { Instant } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
@@ -9,6 +10,7 @@ export const eventTypes = [
   'tenant.stalled',
   'tenant.deleted',
   'tenant.purged',
+  'fleet.braked',
   'webhook.test',
 ] as const
 export type EventType = (typeof eventTypes)[number]
@@ -43,7 +45,17 @@ export function tellingOf({ uid, name, revision, status }: Tenant, type: EventTy
   return { type, uid, tenant: name, revision, at, why: `${status.effective}: ${why}`.slice(0, 500) }
 }
 
+const brakeMs = 3_600_000
+
+/** That a word of billing's waits for an admin; all that began to wait within an hour are one thing to tell. */
+export function brakedOf({ name, parked }: Tenant, at: Instant): Telling | undefined {
+  if (parked === undefined) return undefined
+  const why = `Billing asks to take away more tenants at once than the brake lets through: ${name} and what else is parked waits for an admin to approve or reject it.` // prettier-ignore
+  return { type: 'fleet.braked', uid: 'fleet', tenant: '', revision: Math.floor(parked.since / brakeMs), at, why }
+}
+
 /** The body, as it is signed. */
 export function bodyOf({ type, uid, tenant, revision, at, why }: Telling): string {
-  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: { tenant, uid, revision, why } })
+  const about = type === 'fleet.braked' ? {} : { tenant, uid }
+  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: { ...about, revision, why } })
 }

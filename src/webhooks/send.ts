@@ -1,6 +1,6 @@
 // One POST to somebody's endpoint: bounded in time and size, without redirects, and never into a private network, whatever
 // a name resolves to in the moment of connecting.
-import { lookup as resolve, type LookupAddress } from 'node:dns'
+import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
 import type { Clock } from '../../specs/clock.ts'
@@ -47,17 +47,26 @@ export function urlProblem(text: string, allowPrivate: boolean): string | undefi
   return isLocal || (isIP(host) !== 0 && isPrivate(host)) ? 'must not lead into a private network' : undefined
 }
 
+/** As the system's own lookup with all addresses. */
+export type Resolve = (
+  host: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
 /** A lookup that only finds public addresses, so that a name cannot be public when checked and private when used. */
-const publicLookup: LookupFunction = (host, options, done) => {
-  resolve(host, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    // Where the lookup failed there are no addresses at all.
-    const [first] = error === null ? addresses : []
-    if (error !== null) done(error, [])
-    else if (first === undefined || addresses.some(({ address }) => isPrivate(address)))
-      done(new Error('the name leads into a private network'), [])
-    else if (options.all === true) done(null, addresses)
-    else done(null, first.address, first.family)
-  })
+export function publicLookup(resolve: Resolve): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, { ...options, all: true }, (error, addresses) => {
+      // Where the lookup failed there are no addresses at all.
+      const [first] = error === null ? addresses : []
+      if (error !== null) done(error, [])
+      else if (first === undefined || addresses.some(({ address }) => isPrivate(address)))
+        done(new Error('the name leads into a private network'), [])
+      else if (options.all === true) done(null, addresses)
+      else done(null, first.address, first.family)
+    })
+  }
 }
 
 export interface Sending {
@@ -78,9 +87,17 @@ export interface Sender {
   close(): Promise<void>
 }
 
+export interface SenderOptions {
+  readonly clock: Clock
+  readonly allowPrivate: boolean
+  /** Left out: the system's. */
+  readonly resolve?: Resolve
+}
+
 /** The sender over HTTP. */
-export function httpSender({ clock, allowPrivate }: { readonly clock: Clock; readonly allowPrivate: boolean }): Sender {
-  const connect = allowPrivate ? { timeout: timeoutMs } : { timeout: timeoutMs, lookup: publicLookup }
+export function httpSender({ clock, allowPrivate, resolve = lookup }: SenderOptions): Sender {
+  const guard = allowPrivate ? {} : { lookup: publicLookup(resolve) }
+  const connect = { timeout: timeoutMs, ...guard }
   const agent = new Agent({ connect, connections: 8, keepAliveTimeout: 5_000 })
   return {
     send: async ({ url, headers, body }) => {

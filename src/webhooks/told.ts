@@ -4,7 +4,7 @@ import type { Clock } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
 import type { Tenants } from '../store/tenants.ts'
 import type { Webhooks } from '../store/webhooks.ts'
-import { stateOf, tellingOf, type EventType, type Telling } from './events.ts'
+import { brakedOf, stateOf, tellingOf, type EventType, type Telling } from './events.ts'
 
 export interface ToldOptions {
   readonly webhooks: Webhooks
@@ -24,26 +24,37 @@ async function tell({ webhooks, wake }: ToldOptions, telling: Telling): Promise<
   if (wanted.length > 0) wake()
 }
 
+/** Members of pools are nobody's tenants: of them nothing is told. */
+const isMember = ({ pool }: Tenant) => pool !== undefined
+
 /** The same tenants for the controller; a status that tells of another state goes into the outbox too. */
 export function toldTenants(tenants: Tenants, options: ToldOptions): Tenants {
-  const note = async (after: Tenant, type: EventType) => {
+  const tried = async (telling: Telling) => {
     try {
-      await tell(options, tellingOf(after, type, options.clock.now()))
+      await tell(options, telling)
     } catch (error) {
       options.failed(error)
     }
+  }
+  const note = (after: Tenant, type: EventType) => tried(tellingOf(after, type, options.clock.now()))
+  /** The first pass after a word was parked says so. */
+  const noteBrake = async (before: Tenant, after: Tenant) => {
+    const isNew = after.status.observedGeneration !== before.status.observedGeneration
+    const telling = isNew ? brakedOf(after, options.clock.now()) : undefined
+    if (telling !== undefined) await tried(telling)
   }
   return {
     ...tenants,
     saveStatus: async (before, status) => {
       const after = await tenants.saveStatus(before, status)
-      const type = after === undefined ? undefined : stateOf(after)
+      const type = after === undefined || isMember(after) ? undefined : stateOf(after)
       if (after !== undefined && type !== undefined && type !== stateOf(before)) await note(after, type)
+      if (after !== undefined) await noteBrake(before, after)
       return after
     },
     purge: async (tenant) => {
       const purged = await tenants.purge(tenant)
-      if (purged) await note({ ...tenant, revision: tenant.revision + 1 }, 'tenant.purged')
+      if (purged && !isMember(tenant)) await note({ ...tenant, revision: tenant.revision + 1 }, 'tenant.purged')
       return purged
     },
   }
@@ -69,6 +80,8 @@ export async function catchUp(tenants: Pick<Tenants, 'page'>, options: ToldOptio
     told.delete(tenant.uid)
     const type = stateOf(tenant)
     if (type !== undefined && type !== before?.type) await tell(options, tellingOf(tenant, type, now))
+    const braked = brakedOf(tenant, now)
+    if (braked !== undefined) await tell(options, braked)
   }
   for (const [uid, { type, tenant, revision }] of told)
     if (type !== 'tenant.purged')

@@ -148,3 +148,21 @@ test('in bulk with a token: a result for each, in the order given, and the brake
   for (const [name = '', outcome] of said.slice(1).map((line) => line.split(' ')))
     t.is((await stored(tenants, name)).entitlement.state, outcome === 'applied' ? 'suspended' : 'active', name)
 })
+
+test('a token that is limited to some tenants speaks in bulk of those alone; the others are not there', async (t) => {
+  const { tenants, ...api } = await withHook(t, ['acme'])
+  await api.putJson('globex', tenantDocument('globex', {}, { plan: 'pro' }))
+  const headers = { 'content-type': 'application/json' }
+  const wish = { name: 'resale', role: 'billing', labelSelector: 'plan=pro' }
+  const made = await api.call('/v1/tokens', { method: 'POST', headers, body: JSON.stringify(wish) })
+  const items = ['acme', 'globex', 'nobody'].map((name) => ({ name, entitlement: { state: 'suspended' } }))
+  const answer = await fetch(`${api.url}/v1/entitlements`, {
+    method: 'PUT',
+    headers: { ...headers, authorization: `Bearer ${String(made.json()['secret'])}` },
+    body: JSON.stringify({ items }),
+  })
+  t.is(answer.status, 200)
+  t.deepEqual(outcomes(await answer.text()), ['acme not-found', 'globex applied', 'nobody not-found'])
+  t.is((await stored(tenants, 'acme')).entitlement.state, 'active')
+  t.is((await stored(tenants, 'globex')).entitlement.state, 'suspended')
+})

@@ -1,6 +1,7 @@
 // Many documents at once: a result for each, and one that is refused is no matter of the others.
 import test from 'ava'
-import { startTestApi, tenantDocument, type ApiUnderTest } from './fixture.ts'
+import { startTestApi, stored, tenantDocument, type ApiUnderTest } from './fixture.ts'
+import { limitedToken } from './listener.ts'
 
 const send = (api: ApiUnderTest, type: string, body: string) =>
   api.call('/v1/apply', { method: 'POST', body, headers: { 'content-type': `application/${type}` } })
@@ -34,22 +35,93 @@ test('each document of a YAML stream is applied for itself, and a fault is place
   t.is(status, 200)
   const { results, failed } = answer.json() as { results: Record<string, unknown>[]; failed: number }
   t.deepEqual(
-    results.map(({ index, name, status: one }) => [index, name, one]),
+    results.map(({ index, line, kind, name, status: one, outcome }) => [index, line, kind, name, one, outcome]),
     [
-      [0, 'one', 201],
-      [1, undefined, 400],
-      [2, undefined, 400],
-      [3, 'three', 201],
+      [0, 2, 'Tenant', 'one', 201, 'created'],
+      [1, 6, 'Tenant', 'two', 400, 'refused'],
+      [2, 13, 'Class', 'one', 400, 'refused'],
+      [3, 17, 'Tenant', 'three', 201, 'created'],
     ],
   )
   t.is(failed, 2)
   t.like(results[1], { problem: { code: 'invalid', errors: [{ path: 'spec.region', line: 10, column: 11 }] } })
   t.deepEqual((await api.tenants.page({ limit: 9 })).map(({ name }) => name).sort(), ['one', 'three'])
-  const again = (await send(api, 'yaml', yaml)).json() as { results: { status: number }[] }
+  const again = (await send(api, 'yaml', yaml.replace('plan: pro', 'plan: team'))).json() as {
+    results: { status: number; outcome: string }[]
+  }
   t.deepEqual(
-    again.results.map(({ status: one }) => one),
-    [200, 400, 400, 200],
+    again.results.map(({ status: one, outcome }) => `${one} ${outcome}`),
+    ['200 unchanged', '400 refused', '400 refused', '200 configured'],
   )
+})
+
+const pool = (max: number) => ({ kind: 'Pool', name: 'warm', spec: { region: 'iad', class: 'standard', min: 0, max } })
+
+test('pools and classes are applied beside tenants, but not by whom a label selector limits', async (t) => {
+  const api = await startTestApi(t)
+  const tenant = tenantDocument('acme', {}, { plan: 'pro' })
+  const outcomes = async (body: unknown[], token?: string) => {
+    const headers = {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    }
+    const answer = await api.call('/v1/apply', { method: 'POST', body: JSON.stringify(body), headers })
+    const { results } = answer.json() as { results: { outcome: string; status: number }[] }
+    return results.map(({ outcome, status }) => `${status} ${outcome}`)
+  }
+  t.deepEqual(await outcomes([pool(2), tenant]), ['201 created', '201 created'])
+  t.deepEqual(await outcomes([pool(2), pool(3), pool(-1)]), ['200 unchanged', '200 configured', '400 refused'])
+  t.like((await api.call('/v1/pools/warm')).json(), { spec: { max: 3 }, generation: 2 })
+  const token = await limitedToken(api, 'plan=pro', 'admin')
+  const other = tenantDocument('beta', {}, { plan: 'free' })
+  const shipped = (await api.call('/v1/classes/standard')).json() as { spec: object }
+  const standard = { kind: 'Class', name: 'standard', spec: shipped.spec }
+  t.deepEqual(await outcomes([tenant, other, pool(4), standard], token), [
+    '200 unchanged',
+    '403 refused',
+    '403 refused',
+    '403 refused',
+  ])
+  t.like((await api.call('/v1/pools/warm')).json(), { spec: { max: 3 } })
+})
+
+test('a field of somebody else’s is a conflict; with force an admin takes over what can be taken', async (t) => {
+  const api = await startTestApi(t)
+  const billed = { ...tenantDocument('acme'), entitlement: { state: 'suspended', reason: 'by hand' } }
+  const put = (query: string, document: object) =>
+    api.call(`/v1/tenants/acme${query}`, {
+      ...{ method: 'PUT', body: JSON.stringify(document) },
+      headers: { 'content-type': 'application/json', 'x-reason': 'by hand' },
+    })
+  const conflicts = [{ field: 'entitlement', owner: 'billing', force: true }]
+  t.like((await put('', billed)).json(), { status: 409, code: 'field-conflict', conflicts })
+  t.is(await api.tenants.byName('acme'), undefined)
+  t.like((await put('?force=true', billed)).json(), { entitlement: { state: 'suspended' } })
+  t.is((await put('?force=true&dryRun=server', tenantDocument('acme'))).status, 404)
+  const kept = { ...billed, status: {}, uid: 'x' }
+  t.like((await put('?force=true', kept)).json(), { status: 409, conflicts: [{ field: 'status' }, { field: 'uid' }] })
+  // What is not named is left as it is, and billing's next word counts again.
+  t.is((await put('?force=true', tenantDocument('acme'))).status, 200)
+  t.is((await stored(api.tenants, 'acme')).entitlement.state, 'suspended')
+  const yaml = JSON.stringify([{ ...billed, entitlement: { state: 'active' } }])
+  const bulk = async (query: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await api.call(`/v1/apply${query}`, { method: 'POST', body: yaml, headers })
+    return (answer.json()['results'] as object[])[0]
+  }
+  t.like(await bulk(''), { status: 409, outcome: 'refused', kind: 'Tenant', name: 'acme', problem: { conflicts } })
+  t.like(await bulk('?force=true'), { status: 200, outcome: 'configured' })
+  t.is((await stored(api.tenants, 'acme')).entitlement.state, 'active')
+  const patch = (query: string) =>
+    api.call(`/v1/tenants/acme${query}`, {
+      ...{ method: 'PATCH', body: '{"entitlement":{"state":"ended"}}' },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+  t.is((await patch('')).status, 409)
+  t.is((await patch('?force=true')).status, 200)
+  t.is((await stored(api.tenants, 'acme')).entitlement.state, 'ended')
+  const { items } = (await api.call('/v1/audit?object=tenants/acme')).json() as { items: object[] }
+  t.true(items.some((entry) => JSON.stringify(entry).includes('"reason":"by hand"')))
 })
 
 test('a list in JSON is as good, 500 documents are the most, and what is no list is refused whole', async (t) => {

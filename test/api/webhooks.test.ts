@@ -34,6 +34,51 @@ test('an endpoint from its addition to its end; its secret is shown once', async
   t.false(api.logged.join('').includes(secret))
 })
 
+test('an endpoint is changed field by field; deliveries come in pages', async (t) => {
+  const api = await startTestApi(t)
+  const added = await api.call(path, json('POST', { url: 'https://a.example/', events: ['tenant.running'] }))
+  const { id } = added.json() as { id: string }
+  const patch = (body: object) =>
+    api.call(`${path}/${id}`, {
+      ...{ method: 'PATCH', body: JSON.stringify(body) },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    })
+  t.like((await patch({ state: 'disabled' })).json(), {
+    url: 'https://a.example/',
+    events: ['tenant.running'],
+    state: 'disabled',
+  })
+  t.like((await patch({ events: null, url: 'https://b.example/' })).json(), { url: 'https://b.example/', events: [] })
+  for (const wrong of [{ url: 'nonsense' }, { url: null }, { state: 'off' }, { secret: 'x' }])
+    t.is((await patch(wrong)).status, 400, JSON.stringify(wrong))
+  t.like((await api.call(`${path}/${id}`)).json(), { url: 'https://b.example/', state: 'disabled' })
+  const store = webhooksIn(api.db)
+  const endpoint = await store.endpoint(id)
+  if (endpoint === undefined) return t.fail()
+  for (let at = 0; at < 7; at += 1) {
+    const telling = {
+      type: 'tenant.running',
+      uid: `u${at}`,
+      tenant: 'acme',
+      revision: 1,
+      at: at >> 1,
+      why: 'A test.',
+    } as const
+    await store.tell(telling, [endpoint])
+  }
+  const seen: string[] = []
+  let next: string | undefined = '/v1/webhook-deliveries?limit=2'
+  for (let page = 0; page < 9 && next !== undefined; page += 1) {
+    const answer = await api.call(next)
+    const { items } = answer.json() as { items: { id: string }[] }
+    t.true(items.length <= 2)
+    seen.push(...items.map((item) => item.id.split('.')[1] ?? ''))
+    next = /^<(.*)>; rel="next"$/.exec(String(answer.headers['link'] ?? ''))?.[1]
+  }
+  t.deepEqual(seen, ['u6', 'u4', 'u5', 'u2', 'u3', 'u0', 'u1'])
+  t.is((await api.call('/v1/webhook-deliveries?cursor=x')).status, 400)
+})
+
 test('addresses in private networks are refused, unless they are allowed', async (t) => {
   const closed = await startTestApi(t, ({ money }) => ({
     money: { ...money, webhooks: { ...money.webhooks, allowPrivate: false } },
@@ -69,4 +114,27 @@ test('a status that came into a state is told; what was lost is found by compari
   t.true(await told.purge(await stored(api.tenants, 'acme')))
   await catchUp(api.tenants, options)
   t.deepEqual(await kinds(), ['tenant.purged', 'tenant.running', 'tenant.suspended'])
+})
+
+test('what changes of an endpoint is in the audit, and its address only as far as its host', async (t) => {
+  const api = await startTestApi(t)
+  const url = 'https://billing.example/services/canary-in-the-path?key=canary'
+  const { id, secret } = (await api.call(path, json('POST', { url }))).json() as { id: string; secret: string }
+  await api.call(`${path}/${id}`, json('PUT', { url, events: ['tenant.running'], state: 'disabled' }))
+  await api.call(`${path}/${id}/actions/rotate-secret`, { method: 'POST' })
+  await api.call(`${path}/${id}`, { method: 'DELETE', headers: { 'x-reason': 'moved' } })
+  const audit = await api.call('/v1/audit?outcome=done&order=oldest')
+  for (const word of ['canary', secret]) t.false(audit.text.includes(word), word)
+  const items = audit.json()['items'] as { reason?: string; changes: { object: string; fields: { path: string; from?: unknown; to?: unknown }[] }[] }[] // prettier-ignore
+  const [added, put, rotated, removed] = items
+  for (const { changes } of items) t.is(changes[0]?.object, `webhook-endpoints/${id}`)
+  const shown = added?.changes[0]?.fields.find((field) => field.path === 'url')?.to
+  t.regex(String(shown), /^https:\/\/billing\.example \(sha256:[0-9a-f]{16}\)$/)
+  t.deepEqual(put?.changes[0]?.fields, [
+    { path: 'events', from: [], to: ['tenant.running'] },
+    { path: 'state', from: 'enabled', to: 'disabled' },
+  ])
+  t.deepEqual(rotated?.changes[0]?.fields, [{ path: 'secretVersion', from: 1, to: 2 }])
+  t.is(removed?.reason, 'moved')
+  t.deepEqual(removed?.changes[0]?.fields.map((field) => [field.path, field.to]).sort(), [['events', undefined], ['secretVersion', undefined], ['state', undefined], ['url', undefined]]) // prettier-ignore
 })

@@ -56,17 +56,17 @@ test('apply, get, suspend, resume, retry, delete: a tenant’s life', async (t) 
   t.deepEqual(await run('get'), { code: 0, out: 'There are no tenants.\n', err: '' })
   t.deepEqual(await run('apply', '-f', file), {
     code: 0,
-    out: 'tenant acme created\ntenant globex created\n',
+    out: 'tenant/acme created\ntenant/globex created\n',
     err: '',
   })
   t.is((await stored(api.tenants, 'acme')).spec.class, 'byok')
-  t.is((await run('apply', '-f', file)).out, 'tenant acme unchanged\ntenant globex unchanged\n')
+  t.is((await run('apply', '-f', file)).out, 'tenant/acme unchanged\ntenant/globex unchanged\n')
   const changed = await moor(['apply', '-f', '-'], env, two.replace('plan: pro', 'plan: max'))
-  t.is(changed.out, 'tenant acme changed\ntenant globex unchanged\n')
+  t.is(changed.out, 'tenant/acme configured\ntenant/globex unchanged\n')
 
   const lines = (await run('get', 'tenants')).out.split('\n')
-  t.regex(lines[0] ?? '', /^NAME +WANTED +EFFECTIVE +READY +REASON +CLASS +REGION +MACHINE$/)
-  t.regex(lines[1] ?? '', /^acme +running +running +Unknown +- +byok +iad +-$/)
+  t.regex(lines[0] ?? '', /^NAME +READY +STATE +REGION +CLASS +AGE +MACHINE +REASON$/)
+  t.regex(lines[1] ?? '', /^acme +Unknown +running +iad +byok +\d+s +- +-$/)
   t.like(JSON.parse((await run('get', 'acme', '-o', 'json')).out), { name: 'acme', labels: { plan: 'max' } })
   t.like(parse((await run('get', '-o', 'yaml')).out), { items: [{ name: 'acme' }, { name: 'globex' }] })
 
@@ -86,14 +86,16 @@ test('what is refused comes with file, line, column and field; a file that canno
   const wrong = two.replace('spec: {}', 'spec:\n  state: runing\n  regoin: iad')
   const refused = await moor(['apply', '-f', '-'], env, wrong)
   t.is(refused.code, 1)
-  t.regex(refused.err, /^moor: globex: The document is not valid\n/)
+  t.is(refused.out, 'tenant/acme created\n')
+  t.regex(refused.err, /^tenant\/globex refused \(-\): The document is not valid\n/)
+  t.regex(refused.err, /\nmoor: 1 of 2 documents were not applied\.\n$/)
   t.regex(refused.err, /\n {2}-:11:10 spec\.state /)
   t.regex(refused.err, /\n {2}-:12:11 spec\.regoin is not a known field/)
   const broken = await moor(['apply', '-f', '-'], env, `${two}---\nkind: [Tenant\n`)
   t.is(broken.code, 1)
   t.regex(broken.err, /^moor: -:1[0-3]:\d+ /)
-  const other = await moor(['apply', '-f', '-'], env, 'kind: Class\nname: gold\n')
-  t.is(other.err, 'moor: -:1:1 must be a Tenant with a name\n')
+  const other = await moor(['apply', '-f', '-'], env, 'kind: Queue\nname: gold\n')
+  t.is(other.err, 'moor: -:1:1 must be a Tenant, a Class or a Pool with a name\n')
   // Of the first file the document before the refused one was applied, of those that cannot be read nothing.
   t.deepEqual(
     (await api.tenants.page({ limit: 9 })).map(({ name }) => name),
@@ -166,21 +168,16 @@ test('adopt says who came back and who did not; orphans are listed and decided a
 
 test('why, plan, events, fleet and undelete show what the API says', async (t) => {
   const asked: string[] = []
-  const event = {
-    lastAt: '2026-01-01T00:00:00.000Z',
-    count: 3,
-    tenant: 'acme',
-    reason: 'RegionFull',
-    message: 'iad is full.',
-  }
+  const columns = ['LAST', 'MESSAGE']
   const answers: Record<string, object> = {
     'GET /v1/tenants/acme/why': { text: 'acme is Running.', blocking: [] },
     'GET /v1/tenants/acme/plan': {
+      waitsFor: null,
       steps: [{ verb: 'createVolume', target: 'kc_dev_x_001', why: 'There is none.', typicalSeconds: 3 }],
       ends: 'settled',
     },
-    'GET /v1/tenants/acme/events': { items: [event] },
-    'GET /v1/events': { items: [] },
+    'GET /v1/tenants/acme/events?output=rows': { columns, rows: [{ name: 'e1', cells: ['3m', 'iad is full.'] }] },
+    'GET /v1/events?output=rows': { columns, rows: [] },
     'GET /v1/fleet': { mode: 'normal', tenants: 2 },
     'POST /v1/tenants/acme/actions/undelete': {},
   }
@@ -196,7 +193,7 @@ test('why, plan, events, fleet and undelete show what the API says', async (t) =
   t.is(await run('why', 'acme'), 'acme is Running.\n')
   t.like(JSON.parse(await run('why', 'acme', '-o', 'json')), { blocking: [] })
   t.is(await run('plan', 'acme'), '1 step:\n  createVolume  kc_dev_x_001  (usually 3 s)  There is none.\n')
-  t.regex(await run('events', 'acme'), /^LAST[^\n]*\n2026-01-01T00:00:00\.000Z +3 +acme +RegionFull +iad is full\.\n$/)
+  t.is(await run('events', 'acme'), 'LAST  MESSAGE\n3m    iad is full.\n')
   t.is(await run('events'), 'There are no events.\n')
   t.is(await run('fleet'), 'mode: normal\ntenants: 2\n')
   t.is(await run('undelete', 'acme'), 'tenant acme is taken back\n')

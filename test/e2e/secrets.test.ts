@@ -1,10 +1,8 @@
 // Secrets planted as canaries are searched for in everything that Moorage says and keeps: output, log, answers, events, metrics,
 // files, and the database as it lies there. What may hold one is listed here, and nothing else may.
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import test from 'ava'
-import { openStore } from '../../src/store/open.ts'
 import { api, ask, converged, flyState, put } from '../helpers/client.ts'
+import { dump, filesBelow } from './canaries.ts'
 import { startFly, startMoorage, until, withFolder, type Moorage } from '../helpers/processes.ts'
 
 const master = 'canary-master-key-0123456789abcdefghijklmno'
@@ -34,26 +32,6 @@ async function wrongRequests(moorage: Moorage): Promise<string[]> {
     ask(`${moorage.api}/v1/hooks/${sent.length}`, { method: 'POST', headers: { authorization: sent } }),
   ])
   return answers.map(({ text }) => text)
-}
-
-async function filesBelow(folder: string): Promise<{ name: string; text: string }[]> {
-  const names = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  return Promise.all(files.map(async (name) => ({ name: name.slice(folder.length + 1), text: await readFile(name, 'latin1') }))) // prettier-ignore
-}
-
-/** Every document, collection by collection. */
-async function dump(folder: string): Promise<Map<string, string>> {
-  const store = await openStore({ uri: undefined, folder: join(folder, 'db') })
-  try {
-    const collections = await store.db.listCollections().toArray()
-    const texts = collections.map(async ({ name }): Promise<[string, string]> => {
-      return [name, JSON.stringify(await store.db.collection(name).find().toArray())]
-    })
-    return new Map(await Promise.all(texts))
-  } finally {
-    await store.close()
-  }
 }
 
 test('no secret is said or kept but where it has to be', (t) => {

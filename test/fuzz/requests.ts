@@ -2,7 +2,11 @@
 import fc from 'fast-check'
 import { description } from '../helpers/described.ts'
 
+/** Whose token it is sent with. */
+export type Sender = 'admin' | 'billing' | 'viewer' | 'limited'
+
 export interface FuzzRequest {
+  readonly as: Sender
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -23,7 +27,10 @@ interface Described {
   readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { schema: Schema }>> }
 }
 
-const names = ['acme', 'beta', 'gamma', 'standard', 'standard', 'byok']
+/** Stands in an address for the id of something that is there when the request is sent. */
+export const knownId = 'known-id'
+
+const names = ['acme', 'acme', 'beta', 'gamma', 'standard', 'byok']
 /** What tends to break things. */
 const nasty = fc.constantFrom<unknown>(
   ...['', ' ', '\0', '__proto__', 'constructor', '../x', '%00', 'é', '\ud83d\ude00', 'a'.repeat(300), '-1', '1e999'],
@@ -36,16 +43,37 @@ function resolved<T extends { readonly $ref?: string | undefined }>(value: T): T
   return keys.reduce<unknown>((inner, key) => new Map(Object.entries(inner as object)).get(key), description) as T
 }
 
-/** Values that a pattern of the description allows, by hand: fast-check would have to invert them. */
-function textFor(schema: Schema): fc.Arbitrary<unknown> {
-  const { pattern, enum: words } = schema
+const texts = [
+  ...[
+    ...names,
+    '*',
+    '*',
+    'plan=pro',
+    'spec.region=iad',
+    'iad',
+    'ams',
+    'a.example.org',
+    'b.example.org',
+    'vs_1',
+    'USD',
+    '7',
+  ],
+  ...[
+    'ghcr.io/a/b:1',
+    `ghcr.io/a/b@sha256:${'0'.repeat(64)}`,
+    '2026-11',
+    '2026-11-01T00:00:00.000Z',
+    'tenants/acme',
+    'Ready',
+    'https://hooks.example/',
+  ],
+]
+
+/** Of the texts that are at hand those that the pattern allows: fast-check would have to invert it. */
+function textFor({ pattern, enum: words }: Schema): fc.Arbitrary<unknown> {
   if (Array.isArray(words)) return fc.constantFrom<unknown>(...(words as unknown[]))
-  if (typeof pattern !== 'string') return fc.constantFrom(...names, '*', '*', 'plan=pro', 'spec.region=iad')
-  if (pattern === '^[a-z]{3}$') return fc.constantFrom('iad', 'ams', 'xyz')
-  if (pattern.includes('sha256')) return fc.constantFrom('ghcr.io/a/b:1', `ghcr.io/a/b@sha256:${'0'.repeat(64)}`)
-  if (pattern.startsWith('^vs_')) return fc.constant('vs_1')
-  if (pattern === '^[A-Z]{3}$') return fc.constant('USD')
-  return fc.constantFrom(...names, 'a.example.org', 'b.example.org')
+  const allowed = typeof pattern === 'string' ? texts.filter((text) => new RegExp(pattern, 'u').test(text)) : texts
+  return fc.constantFrom(...(allowed.length > 0 ? allowed : names))
 }
 
 function objectFor(schema: Schema, depth: number): fc.Arbitrary<unknown> {
@@ -87,12 +115,12 @@ function valueFor(unresolved: Schema, depth = 0): fc.Arbitrary<unknown> {
     }
     return fc.jsonValue({ maxDepth: 1 })
   })()
-  return fc.oneof({ weight: 24, arbitrary: right }, { weight: 1, arbitrary: nasty })
+  return fc.oneof({ weight: 60, arbitrary: right }, { weight: 1, arbitrary: nasty })
 }
 
 /** The name in a document, where it is to stand in the address too. */
 function nameIn(text: string | undefined): string | undefined {
-  const [, name] = /^\{"kind":"(?:Tenant|Class)","name":"([a-z]+)"/.exec(text ?? '') ?? []
+  const [, name] = /^\{"kind":"(?:Tenant|Class|Pool)","name":"([a-z]+)"/.exec(text ?? '') ?? []
   return name
 }
 
@@ -119,11 +147,27 @@ const patch = fc.record(
   { requiredKeys: [] },
 )
 
-function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
+/** What billing sends; the description only says that its bytes are signed. */
+const billingWords = fc.array(
+  fc.record({
+    tenant: fc.constantFrom(...names),
+    entitlement: fc.constantFrom<unknown>('active', 'suspended', 'ended', 'active', 7),
+    occurredAt: fc.constantFrom<unknown>(
+      '2026-01-01T00:00:00Z',
+      '2026-02-01T00:00:00+01:00',
+      '9999-01-01T00:00:00Z',
+      'now',
+    ),
+  }),
+  { maxLength: 4 },
+)
+
+function bodyFor(path: string, { requestBody }: Described): fc.Arbitrary<{ type?: string; text?: string }> {
   if (requestBody === undefined) return fc.constant({})
   const types = Object.entries(requestBody.content)
   const right = fc.constantFrom(...types).chain(([type, { schema }]) => {
-    const value: fc.Arbitrary<unknown> = type.includes('merge-patch') ? patch : valueFor(schema)
+    const value: fc.Arbitrary<unknown> =
+      path === '/v1/hooks/billing' ? billingWords : type.includes('merge-patch') ? patch : valueFor(schema)
     return value.map((sent) => ({ type, text: JSON.stringify(sent) }))
   })
   const type = fc.constantFrom('application/json', 'application/yaml', 'text/plain', 'nonsense')
@@ -140,24 +184,55 @@ function bodyFor({ requestBody }: Described): fc.Arbitrary<{ type?: string; text
   )
 }
 
+const namesOf: Readonly<Record<string, readonly string[]>> = {
+  tenants: ['acme', 'acme', 'beta', 'gamma'],
+  classes: ['standard', 'byok', 'acme'],
+  pools: ['acme', 'beta'],
+  schemas: ['Tenant', 'Class', 'Pool'],
+  problems: ['not-found', 'conflict'],
+  docs: ['swagger-ui.css', 'start.js'],
+}
+
+/** For each name in an address: one that may be there, and now and then anything. */
+function namesIn(path: string): fc.Arbitrary<unknown>[] {
+  const collection = /^(?:\/v1)?\/([\w-]+)/.exec(path)?.[1] ?? ''
+  const named = namesOf[collection] ?? [knownId]
+  return [...path.matchAll(/\{\w+\}/g)].map((_, index) =>
+    fc.oneof(
+      { weight: 12, arbitrary: fc.constantFrom(...(index === 0 ? named : [knownId])) },
+      { weight: 1, arbitrary: nasty },
+    ),
+  )
+}
+
+/** Left out three times of four: all at once are refused for one of them. */
+const seldom = (value: fc.Arbitrary<unknown>) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
+
+const given = (values: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+
 function requestFor(path: string, method: string, described: Described): fc.Arbitrary<FuzzRequest> {
   const parameters = (described.parameters ?? []).map((one) => resolved(one))
   // A stream has no end that could be waited for.
   const of = (place: string) => parameters.filter((one) => one.in === place && one.name !== 'watch')
-  const optional = (place: string) =>
-    fc.record(Object.fromEntries(of(place).map(({ name, schema }) => [name, valueFor(schema)])), { requiredKeys: [] })
-  const inPath = fc.array(
-    fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...names) }, { weight: 1, arbitrary: nasty }),
-    {
-      minLength: 2,
-      maxLength: 2,
-    },
+  const optional = (place: string) => {
+    const fields = of(place).map(({ name, schema }): [string, fc.Arbitrary<unknown>] => [
+      name,
+      seldom(valueFor(schema)),
+    ])
+    return fc.record(Object.fromEntries(fields)).map(given)
+  }
+  const inPath = fc.tuple(...namesIn(path))
+  const as: fc.Arbitrary<Sender> = fc.oneof(
+    { weight: 12, arbitrary: fc.constant('admin') },
+    ...(['billing', 'viewer', 'limited'] as const).map((who) => ({ weight: 1, arbitrary: fc.constant(who) })),
   )
   const more = fc.constantFrom('bogus=1', 'dryRun=server', 'limit=0', 'output=table', '%', '&&=')
   const extra = fc.oneof({ weight: 9, arbitrary: fc.constant('') }, { weight: 1, arbitrary: more })
   return fc
-    .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(described))
-    .map(([values, query, added, header, { type, text }]) => {
+    .tuple(inPath, optional('query'), extra, optional('header'), bodyFor(path, described), as)
+    .map(([values, query, added, header, { type, text }, sender]) => {
       let next = 0
       const own = nameIn(text)
       const filled = path.replaceAll(/\{\w+\}/g, () =>
@@ -168,6 +243,7 @@ function requestFor(path: string, method: string, described: Described): fc.Arbi
       )
       const queries = [...search, ...(added === '' ? [] : [added])].join('&')
       return {
+        as: sender,
         method: method.toUpperCase(),
         path: queries === '' ? filled : `${filled}?${queries}`,
         headers: {

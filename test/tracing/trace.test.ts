@@ -61,6 +61,13 @@ test.serial('a request, the passes that follow from it and their steps are one t
     for (const secret of secrets) t.false(receiver.text().includes(secret))
     const written = await readFile(join(folder, 'moorage.log'), 'utf8')
     t.notRegex(written, /collector/)
+    // The line of the request names the trace and the span that the collector has.
+    const lines = written
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const line = lines.find(({ msg, method, status }) => msg === 'request' && method === 'PUT' && status === 201)
+    t.like(line, { trace_id: traceId, span_id: request.spanId })
   })
 })
 
@@ -73,5 +80,22 @@ test.serial('a collector that is away is said once, and nobody waits for it', (t
     await moorage.end('SIGTERM')
     const written = await readFile(join(folder, 'moorage.log'), 'utf8')
     t.is(written.split('traces cannot be sent').length, 2)
+  }),
+)
+
+test.serial('without a collector a line of the log names the caller’s span, and nothing that is none', (t) =>
+  withFolder(async (folder) => {
+    const moorage = await startMoorage(folder)
+    const wrong = ['', 'nonsense', `01-${traceId}-b7ad6b7169203331-01`, `00-${'0'.repeat(32)}-b7ad6b7169203331-01`]
+    for (const sent of [traceparent, ...wrong])
+      t.is((await ask(`${moorage.api}/livez`, { headers: { traceparent: sent } })).status, 200)
+    await moorage.end('SIGTERM')
+    const lines = (await readFile(join(folder, 'moorage.log'), 'utf8')).trim().split('\n')
+    const asked = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ path }) => path === '/livez')
+    t.is(asked.length, 5)
+    const ids = asked.map((line) => [line['trace_id'], line['span_id']])
+    t.deepEqual(ids, [[traceId, 'b7ad6b7169203331'], ...wrong.map(() => [undefined, undefined])])
   }),
 )

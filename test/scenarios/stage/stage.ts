@@ -226,7 +226,10 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     ready: () => Promise.resolve({ ok: true, checks: {} }),
     // The change stream wakes the controller.
     wake: () => {},
-    events: { write: () => Promise.resolve(), page: () => Promise.resolve([]) },
+    events: {
+      ...{ write: () => Promise.resolve(), page: () => Promise.resolve([]) },
+      watch: () => Promise.resolve({ close: () => Promise.resolve() }),
+    },
     insight: undefined,
     adopt: undefined,
     ...callersInMemory(clock),
