@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
-import type { Decision, PlanInput, Wish } from './decision.ts'
+import type { Coming, Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
 import type { PassResult } from './meter.ts'
 import type { Observed } from './observed.ts'
@@ -16,7 +16,14 @@ import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again, and how the pass ended; undefined: it does not exist any more. */
-type ComeBack = { readonly at: Instant; readonly result: Exclude<PassResult, 'panic'> } | undefined
+type ComeBack =
+  | {
+      readonly at: Instant
+      readonly result: Exclude<PassResult, 'panic'>
+      /** What Fly can tell of before that. */
+      readonly comes?: Coming | undefined
+    }
+  | undefined
 
 /** The same, with the live machine that the record named before the pass. */
 export type Passed = (NonNullable<ComeBack> & { readonly machine: string | undefined }) | undefined
@@ -187,7 +194,8 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   if (written === undefined) return { at: clock.now(), result: 'requeue' }
   if (decision.kind === 'act') return act(ports, written, wish, decision.step)
   if (written !== tenant) noteDecision(ports, tenant, decision)
-  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after' }
+  const comes = decision.kind === 'wait' ? decision.comes : undefined
+  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after', comes }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import type { Coming } from '../../../reconciler/decision.ts'
 import { claimedFrom } from '../../../reconciler/pool/fit.ts'
+import type { Ports } from '../../../reconciler/ports.ts'
 import { reconcile } from '../../../reconciler/reconcile.ts'
 import { findCondition } from '../../../specs/conditions.ts'
 import { Fault } from '../../../specs/faults.ts'
@@ -15,12 +17,18 @@ import { freshStatus, tenantWith, uid } from '../../helpers/tenants.ts'
 const bootScript = readFileSync(join(import.meta.dirname, '..', '..', '..', 'boot', 'start.sh'), 'utf8')
 const minute = 60_000
 
+/** With the boot script, in which is the program that tells a gateway whose it is. */
+function portsOf(outside: Outside): Ports {
+  const ports = portsOver(outside)
+  return { ...ports, settings: { ...ports.settings, bootScript } }
+}
+
 /** Passes for so long; `seen` looks on after each. */
 async function live(outside: Outside, ms: number, seen: () => void = () => {}): Promise<void> {
   const end = outside.clock.now() + ms
-  const ports = portsOver(outside)
+  const ports = portsOf(outside)
   while (outside.clock.now() <= end && !outside.purged) {
-    const back = await reconcile({ ...ports, settings: { ...ports.settings, bootScript } }, uid)
+    const back = await reconcile(ports, uid)
     seen()
     if (back === undefined) return
     const pause = Math.max(back.at - outside.clock.now(), 0)
@@ -85,6 +93,22 @@ for (const tier of ['running', 'suspended'] as const) {
     t.is(findCondition(outside.tenant.status.conditions, 'Drifted'), undefined)
   })
 }
+
+test('Fly is told whose a sleeping machine is while it wakes up, and tells when it has', async (t) => {
+  const outside = await member('suspended')
+  claim(outside)
+  let stateThen = ''
+  outside.trip = (call, moment) => {
+    if (call === 'stampMachine' && moment === 'before') stateThen = states(outside)
+  }
+  const ports = portsOf(outside)
+  const passes: (Coming | undefined)[] = []
+  for (let pass = 0; pass < 3; pass += 1) passes.push((await reconcile(ports, uid))?.comes)
+  t.deepEqual(outside.mutations, ['startMachine', 'stampMachine', 'requestCertificate'])
+  t.is(stateThen, 'starting')
+  passes.push((await reconcile(ports, uid))?.comes)
+  t.deepEqual(passes.at(-1), { machine: outside.tenant.status.machine?.id ?? '', state: 'started' })
+})
 
 test('at its next stop a claimed machine is made as any other', async (t) => {
   const outside = await member('running')
