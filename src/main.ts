@@ -35,7 +35,7 @@ import { replaysIn } from './store/replays.ts'
 import { revokedIn } from './store/revoked.ts'
 import { tenantsIn } from './store/tenants.ts'
 import { usageSource } from './usage/source.ts'
-import { tracedTenants } from './tracing/tenants.ts'
+import { tracedTenants, wishTrace } from './tracing/tenants.ts'
 
 const print = (text: string) => void process.stdout.write(text)
 
@@ -166,7 +166,9 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
+        pools,
+        claim: (tenant) => pools.claim({ ...tenant, ...wishTrace(tracing, realClock) }),
+        arrived: (tenant) => pools.arrived(tenant),
         events,
         money,
         insight: roles.has('reconciler')
