@@ -163,6 +163,7 @@ export class Controller {
       else this.#machines.set(uid, back.machine)
       if (back === undefined) return
       this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
+      if (back.served !== undefined) this.#meter.served(back.served.path, back.served.tookMs)
       if (back.comes !== undefined) this.#vigil.keep(uid, back.comes)
     } catch (error) {
       journal.defect(uid, error)

@@ -10,6 +10,7 @@ import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
+import { servedBy, type Served } from './served.ts'
 import { noSpans, traceOf, type SpanValues } from './spans.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
 import { spareMsFor, stepWords, type Step } from './step.ts'
@@ -22,6 +23,8 @@ type ComeBack =
       readonly result: Exclude<PassResult, 'panic'>
       /** What Fly can tell of before that. */
       readonly comes?: Coming | undefined
+      /** The road was opened for the first time. */
+      readonly served?: Served | undefined
     }
   | undefined
 
@@ -192,10 +195,14 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
   if (written === undefined) return { at: clock.now(), result: 'requeue' }
-  if (decision.kind === 'act') return act(ports, written, wish, decision.step)
+  const served = servedBy(tenant, written)
+  if (decision.kind === 'act') {
+    const back = await act(ports, written, wish, decision.step)
+    return back && { ...back, served }
+  }
   if (written !== tenant) noteDecision(ports, tenant, decision)
   const comes = decision.kind === 'wait' ? decision.comes : undefined
-  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after', comes }
+  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after', comes, served }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */

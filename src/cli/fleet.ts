@@ -45,6 +45,15 @@ export async function rollouts(api: Api, format: Format): Promise<string> {
   return shown(format, { items }, () => (items.length === 0 ? 'There are no rollouts.' : table(items, rolloutColumns)))
 }
 
+const numberAt = (item: unknown, ...path: readonly string[]) => Number(textAt(item, ...path))
+
+const rounded = (item: unknown, digits: number, ...path: readonly string[]) => numberAt(item, ...path).toFixed(digits)
+
+function costText(item: unknown): string {
+  const cost = ['status', 'costPerDay'] as const
+  return `${(numberAt(item, ...cost, 'micros') / 1e6).toFixed(2)} ${textAt(item, ...cost, 'currency')}`
+}
+
 const poolColumns: readonly Column[] = [
   ['NAME', (item) => textAt(item, 'name')],
   ['REGION', (item) => textAt(item, 'spec', 'region')],
@@ -54,6 +63,9 @@ const poolColumns: readonly Column[] = [
   ['WARM', (item) => textAt(item, 'status', 'warm')],
   ['MAKING', (item) => textAt(item, 'status', 'making')],
   ['FAILING', (item) => textAt(item, 'status', 'failing')],
+  ['EXPECTED/H', (item) => rounded(item, 1, 'status', 'arrivals', 'expectedPerHour')],
+  ['CAME/H', (item) => textAt(item, 'status', 'arrivals', 'lastHour')],
+  ['COST/DAY', (item) => costText(item)],
   ['HITS/DAY', (item) => textAt(item, 'status', 'lastDay', 'warm')],
   ['MISSES/DAY', (item) => textAt(item, 'status', 'lastDay', 'cold')],
 ]
