@@ -2,6 +2,7 @@
 // it is, leaves its owner's name on the volume, installs the browser packages once per root filesystem, and answers a probe.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { PERSONALISE } from '../../../boot/personalise.ts'
 import type { ObservedGuest, ObservedMachine } from '../../../reconciler/observed.ts'
 import type { Probe } from '../../../reconciler/ports.ts'
 import type { Clock } from '../../../specs/clock.ts'
@@ -27,6 +28,8 @@ export interface Mood {
   readonly installExits: readonly number[]
   /** The same for new tokens. */
   readonly renewExits: readonly number[]
+  /** The same for telling a gateway whose it is. */
+  readonly tellExits: readonly number[]
 }
 
 export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefined }
@@ -84,7 +87,7 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   const bornAt = new Map(saved?.bornAt)
   const bootOf = new Map(saved?.bootOf)
   const trespasses: string[] = []
-  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [] }
+  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [], tellExits: [] }
 
   const historyOf = (uid: string) => histories.get(uid) ?? nothingYet
   const note = (uid: string, more: Partial<GuestHistory>) => histories.set(uid, { ...historyOf(uid), ...more })
@@ -116,6 +119,11 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
       note(uidOf(guest), { tokens: [...historyOf(uidOf(guest)).tokens, command.at(-1) ?? ''] })
       return said(0)
     }
+    if (command.includes(PERSONALISE)) {
+      const [exit = 0, ...rest] = mood.tellExits
+      mood = { ...mood, tellExits: rest }
+      return said(exit)
+    }
     if (guest === undefined || !command.includes('moorage-prepare')) return inner.exec(machine, command, timeoutMs)
     const [exit, ...rest] = mood.installExits
     mood = { ...mood, installExits: rest }
@@ -142,8 +150,8 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   return {
     host: { ...inner, start, exec },
     probe: { ask: (machine) => Promise.resolve(answer(machine)) },
-    setMood: ({ gateway = mood.gateway, installExits = mood.installExits, renewExits = mood.renewExits }) => {
-      mood = { gateway, installExits, renewExits }
+    setMood: (change) => {
+      mood = { ...mood, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) }
     },
     history: historyOf,
     trespasses,

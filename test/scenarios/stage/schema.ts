@@ -29,6 +29,7 @@ const mood = z
     gateway: z.enum(['well', 'unreachable', 'starting', 'mismatch']),
     installExits: z.array(z.int()),
     renewExits: z.array(z.int()),
+    tellExits: z.array(z.int()),
   })
   .partial()
 
@@ -55,6 +56,8 @@ const action = z.union([
   /** Time goes on while nobody looks, as when a laptop sleeps: timers on the way fire once, late. */
   z.strictObject({ leap: duration }),
   z.strictObject({ restart: z.literal('controller') }),
+  /** A class has another image, as after a whole rollout. */
+  z.strictObject({ image: z.string(), class: z.string().default('standard') }),
 ])
 
 /** `True Running`, `absent`, or with more about it. */
@@ -110,6 +113,8 @@ const expectation = z.strictObject({
   calls: z.record(z.string(), amount).optional(),
   /** Calls that only looked. */
   reads: amount.optional(),
+  /** Part of the status of each pool, as the REST API has it. */
+  pools: z.record(z.string(), json).optional(),
   ...tenantExpectation,
   tenants: z.record(z.string(), z.strictObject(tenantExpectation)).optional(),
   every: z.strictObject(tenantExpectation).optional(),
