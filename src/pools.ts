@@ -9,6 +9,7 @@ import type { ClassBook } from '../reconciler/rollout/book.ts'
 import { resolveSpec } from '../specs/class.ts'
 import type { Clock, Instant } from '../specs/clock.ts'
 import type { StoredPool } from '../specs/pool.ts'
+import type { Prices } from '../specs/prices.ts'
 import type { Tenant } from '../specs/tenant.ts'
 import { claiming } from './claims.ts'
 import { changeEvent } from './events/change.ts'
@@ -75,8 +76,12 @@ function cameTo(arrivals: ArrivalStore, { spec }: StoredPool, now: Instant): Pro
   return arrivals.since(spec.region, spec.class, now - historyMs)
 }
 
-function costOf(classes: ClassBook, pool: StoredPool, own: readonly Tenant[]): PoolStatus['costPerDay'] {
-  const prices = readPrices()
+function costOf(
+  prices: Prices,
+  classes: ClassBook,
+  pool: StoredPool,
+  own: readonly Tenant[],
+): PoolStatus['costPerDay'] {
   const defaults = classes.classOf(newMember(pool, '', 0))
   const micros = (member: Tenant) => {
     if (defaults === undefined) return 0
@@ -91,6 +96,7 @@ const hitRatioOf = ({ warm, cold }: ArrivalCounts) => (warm + cold === 0 ? undef
 /** The pools as the API has them. */
 export function openPools({ stores, classes, clock, scale, note, log }: PoolOptions): PoolService {
   const { pools: store, members, arrivals } = stores
+  const prices = readPrices()
   const claim = claiming({ members, classes, clock })
   const status = async (pool: StoredPool, now: Instant): Promise<PoolStatus> => {
     const { region, class: className, ratio } = pool.spec
@@ -105,7 +111,7 @@ export function openPools({ stores, classes, clock, scale, note, log }: PoolOpti
       ...{ target: targetOf(pool.spec, stockFor(came, ratio, now, scale)), lastDay, hitRatio: hitRatioOf(lastDay) },
       ...{ warm: count('warm'), making: count('making'), failing: count('failing'), leaving: count('leaving') },
       arrivals: { expectedPerHour: expectedRate(came, now), lastHour: cameLately(came, now) },
-      costPerDay: costOf(classes, pool, own),
+      costPerDay: costOf(prices, classes, pool, own),
     }
   }
   return {

@@ -1,4 +1,5 @@
 // The hands of the claim benchmark: pools are filled, emptied by claims, and filled again, and each claim is timed.
+import { setTimeout as delay } from 'node:timers/promises'
 import { api, put, visit } from '../helpers/client.ts'
 import { startMoorage, until, type Moorage } from '../helpers/processes.ts'
 
@@ -17,6 +18,9 @@ export interface Setting {
   /** The pace while the pools fill; what is measured runs at Fly's own. */
   readonly fillScale: string
 }
+
+/** A look at all members is work too. */
+const lookMs = 1_000
 
 async function warmIn(moorage: Moorage, tier: Tier): Promise<number> {
   const answer = (await api(moorage, `/v1/pools/${tier}`)).json() as unknown as { status: { warm: number } }
@@ -40,9 +44,10 @@ export async function fill({ folder, env, fillScale }: Setting, count: number): 
     await put(moorage, 'acme', { state: 'suspended', class: 'standard', region: 'iad' })
     for (const tier of tiers) await want(moorage, tier, count)
     for (const tier of tiers)
-      await until(`${count} stand ready, ${tier}`, 1_800_000, async () =>
-        (await warmIn(moorage, tier)) >= count ? true : undefined,
-      )
+      await until(`${count} stand ready, ${tier}`, 1_800_000, async () => {
+        await delay(lookMs)
+        return (await warmIn(moorage, tier)) >= count ? true : undefined
+      })
   } finally {
     // Its machines live on, as Fly's would; an orderly end would take them with it.
     await moorage.end('SIGKILL')
