@@ -253,14 +253,16 @@ export function createCarrier(options: CarrierOptions): Carrier {
     },
   })
   return async (exchange, request, response) => {
-    exchanges.set(request, exchange)
     for (let attempt = 1; ; attempt += 1) {
       exchange.failure = undefined
       const uncarried = (error?: unknown) => {
         exchange.failure ??= error ?? new Error('the request was not carried')
       }
       if (attempt === 1 && exchange.plain) await fast(exchange, request, response)
-      else await proxy(request, response, uncarried)
+      else {
+        exchanges.set(request, exchange)
+        await proxy(request, response, uncarried)
+      }
       if (attempt === attempts || response.headersSent || response.destroyed) return
       if (unconnected(exchange) && idempotent.has(request.method)) {
         await pause(options.clock, attempt * reconnectMs)

@@ -6,6 +6,7 @@ import { clientOf, framingProblem, isPlain } from './headers.ts'
 import { readRequest } from './host.ts'
 import { page, type Answer, type Reason } from './pages.ts'
 import type { ProxyLog } from './ports.ts'
+import { randomPool } from './random.ts'
 import { resolve, type Resolution } from './resolve.ts'
 import type { Entry } from './table.ts'
 import type { Target } from './target.ts'
@@ -80,26 +81,19 @@ function clientFacts(request: IncomingMessage, { edge, loopbackAs }: RoadOptions
 
 const nothing = () => undefined
 
-/** How many ids one call for random bytes is good for. */
-const idsAtOnce = 256
 const idBytes = 16
 
 export class Road {
   readonly #options: RoadOptions
-  #random = Buffer.alloc(0)
-  #used = 0
+  readonly #random: (length: number) => Buffer
 
   constructor(options: RoadOptions) {
     this.#options = options
+    this.#random = randomPool(options.clock)
   }
 
   newId(): string {
-    if (this.#used === this.#random.length) {
-      this.#random = Buffer.from(this.#options.clock.bytes(idsAtOnce * idBytes))
-      this.#used = 0
-    }
-    this.#used += idBytes
-    return this.#random.toString('hex', this.#used - idBytes, this.#used)
+    return this.#random(idBytes).toString('hex')
   }
 
   enter(request: IncomingMessage, upgrade: boolean): Exchange {

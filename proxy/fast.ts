@@ -7,6 +7,7 @@ import { BodyTooLarge, cut, HeadTimeout, passable, plainReason, type CarrierOpti
 import type { Exchange } from './exchange.ts'
 import { requestHead, responseHeaders } from './headers.ts'
 import type { Lanes } from './lanes.ts'
+import { Patience } from './patience.ts'
 import { reset } from './reset.ts'
 import type { Listener, Wire } from './wire.ts'
 
@@ -23,6 +24,9 @@ export type FastLane = (exchange: Exchange, request: IncomingMessage, response: 
 /** So small a body is written in one piece with its head. */
 const smallBytes = 4_096
 
+/** More than this is not gathered for the client before the tenant has to wait. */
+const gatheredBytes = 262_144
+
 /** One request on its way, and its answer. */
 class Ride implements Listener {
   readonly #options: FastOptions
@@ -32,8 +36,6 @@ class Ride implements Listener {
   readonly #wire: Wire
   readonly #over: () => void
   #keepAlive: string | string[] | undefined
-  /** Ends the wait for the answer's head. */
-  #settle: (() => void) | undefined
   #seen = 0
   /** Bytes of a body in chunks; undefined where there is none. */
   #chunked: number | undefined
@@ -71,7 +73,7 @@ class Ride implements Listener {
   }
 
   head(head: AnswerHead): boolean {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     const { draining, refuse } = this.#options
     const response = this.#response
     if (!passable(head)) {
@@ -94,14 +96,25 @@ class Ride implements Listener {
       response.end(piece.toString('latin1'), 'latin1')
       return
     }
+    this.#gather()
     if (response.write(piece) || response.destroyed) return
+    if ((response.socket?.writableLength ?? 0) <= gatheredBytes) return
     const { socket } = this.#wire
+    if (socket.isPaused()) return
     socket.pause()
     response.once('drain', () => socket.resume())
   }
 
+  /** What is read from the tenant in one turn is written in one piece: head, body, and the last few bytes that came apart. */
+  #gather(): void {
+    const { socket } = this.#response
+    if (socket === null || socket.writableCorked > 0) return
+    socket.cork()
+    setImmediate(() => socket.uncork())
+  }
+
   ended(): void {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     const { lanes } = this.#options
     if (!this.#response.writableEnded) this.#response.end()
     this.#wire.socket.resume()
@@ -110,7 +123,7 @@ class Ride implements Listener {
   }
 
   failed(error: Error): void {
-    this.#settle?.()
+    this.#wire.patience?.settle()
     // After a page of ours the connection was only ended.
     if (!this.#exchange.paged) {
       this.#exchange.failure ??= error
@@ -129,7 +142,8 @@ class Ride implements Listener {
   #wait(): void {
     const { clock, headTimeoutMs } = this.#options
     this.#seen = this.#request.socket.bytesRead
-    this.#settle = clock.after(headTimeoutMs, () => {
+    const patience = (this.#wire.patience ??= new Patience(clock, this.#wire.socket))
+    patience.wait(headTimeoutMs, () => {
       if (this.#request.socket.bytesRead !== this.#seen) {
         this.#wait()
         return

@@ -122,7 +122,7 @@ export class Gate {
     this.#tally.requests += 1
     this.#tally.inFlight += 1
     const unwatch = this.#vigil.watch(request.socket, this.#limits.totalMs, () => this.#overdue(exchange, response))
-    response.once('close', () => {
+    response.on('close', () => {
       this.#tally.inFlight -= 1
       unwatch()
       this.#admission.left(exchange)

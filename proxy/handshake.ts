@@ -141,7 +141,7 @@ function prove(socket: net.Socket, dial: Dial, where: string): Promise<string> {
     }
     const onConnect = () => {
       connected = true
-      socket.write(talk.opening)
+      socket.write(talk.opening, 'latin1')
     }
     const onReadable = () => {
       const line = nextLine()
@@ -151,7 +151,7 @@ function prove(socket: net.Socket, dial: Dial, where: string): Promise<string> {
       else socket.setTimeout(left)
       if (left <= 0 || line === undefined) return
       const step = talk.next(line)
-      if (step.kind === 'say') socket.write(step.line)
+      if (step.kind === 'say') socket.write(step.line, 'latin1')
       else if (step.kind === 'mismatch') fail(new DialError('mismatch', `${where} is not the machine that is meant`))
       else {
         leave()

@@ -25,16 +25,17 @@ interface Authority {
   readonly authority: string
 }
 
-const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const name = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const authorityForm = /^([A-Za-z0-9.-]{1,254})(?::(\d{1,5}))?$/
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i
 
 /** Reads `host[:port]`; undefined when it is no DNS name (userinfo, underscores, IDN and IPv6 literals are none). */
 export function readAuthority(text: string): Authority | undefined {
-  const [, name, port] = authorityForm.exec(text) ?? []
-  if (name === undefined) return undefined
-  const host = name.toLowerCase().replace(/\.$/, '')
-  if (host.length > 253 || !host.split('.').every((part) => label.test(part))) return undefined
+  const [, told, port] = authorityForm.exec(text) ?? []
+  if (told === undefined) return undefined
+  const lower = told.toLowerCase()
+  const host = lower.endsWith('.') ? lower.slice(0, -1) : lower
+  if (host.length > 253 || !name.test(host)) return undefined
   if (port === undefined) return { host, authority: host }
   const number = Number(port)
   return number >= 1 && number <= 65_535 ? { host, authority: `${host}:${number}` } : undefined

@@ -33,7 +33,8 @@ function koa(gate: Gate, log: ProxyLog) {
 
 /** An unlistening server whose traffic goes through the gate. */
 export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLimits, 'headersMs'>): http.Server {
-  const inProgress = new WeakMap<Duplex, Set<ServerResponse>>()
+  // Lists, not sets: see vigil.ts.
+  const inProgress = new WeakMap<Duplex, ServerResponse[]>()
   const server = http.createServer({
     // Two Hosts, no Host and doubtful framing are the gate's to refuse, with a page that carries an id.
     requireHostHeader: false,
@@ -46,13 +47,16 @@ export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLim
     keepAlive: true,
     keepAliveInitialDelay: keepAliveMs,
     noDelay: true,
+    // A request without a body has no stream that would have to be read to its end.
+    optimizeEmptyRequests: true,
   })
   const answer = koa(gate, log)
   const take = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request
-    const open = inProgress.get(socket) ?? new Set()
-    inProgress.set(socket, open.add(response))
-    response.once('close', () => open.delete(response))
+    let open = inProgress.get(socket)
+    if (open === undefined) inProgress.set(socket, (open = []))
+    open.push(response)
+    response.on('close', () => open.splice(open.indexOf(response), 1))
     // Ahead of Koa: it has nothing to say about a plain request.
     if (isPlain(request)) void gate.request(request, response)
     else void answer(request, response)
@@ -69,9 +73,9 @@ export function listener(gate: Gate, log: ProxyLog, { headersMs }: Pick<ProxyLim
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // An answer that has begun must not be followed by ours, and one still to come belongs to another request.
-    const busy = [...(inProgress.get(socket) ?? [])]
-    const mute = busy.some(({ headersSent, req }) => headersSent || req.complete)
-    if (mute || error.code === 'ECONNRESET' || !socket.writable || !(socket instanceof net.Socket)) socket.destroy()
+    const mute = inProgress.get(socket)?.some(({ headersSent, req }) => headersSent || req.complete)
+    if (mute === true || error.code === 'ECONNRESET' || !socket.writable || !(socket instanceof net.Socket))
+      socket.destroy()
     else gate.unreadable(socket, parserReasons[error.code ?? ''] ?? 'bad-request')
   })
   return server

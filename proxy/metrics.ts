@@ -78,7 +78,8 @@ function readStats(registry: Registry, stats: () => ProxyStats): void {
   })
 }
 
-const statusClass = (status: number) => (status === 0 ? 'none' : `${Math.min(9, Math.trunc(status / 100))}xx`)
+const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx', '6xx', '7xx', '8xx', '9xx'] as const
+const statusClass = (status: number) => statusClasses[Math.min(9, Math.trunc(status / 100))] ?? 'none'
 
 /** A machine resumes within a second or boots within half a minute. */
 const heldBuckets = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30]
@@ -121,17 +122,20 @@ export function proxyMetrics(registry: Registry, stats: () => ProxyStats): Recor
     registers,
   })
   // Looked up once each: finding a labelled metric costs more than counting.
-  const counts = new Map<string, Counter.Internal>()
-  const observers = { tenant: seconds.labels('tenant'), proxy: seconds.labels('proxy') }
-  const counted = (kind: string, by: string, status: string) => {
-    const key = `${kind} ${by} ${status}`
-    const known = counts.get(key) ?? ended.labels(kind, by, status)
-    counts.set(key, known)
-    return known
+  const counters = () => new Map<string, Counter.Internal>()
+  const counted = {
+    request: { tenant: counters(), proxy: counters() },
+    upgrade: { tenant: counters(), proxy: counters() },
   }
+  const observers = { tenant: seconds.labels('tenant'), proxy: seconds.labels('proxy') }
   return {
     ended: ({ upgrade, by, status, ms }) => {
-      counted(upgrade ? 'upgrade' : 'request', by, statusClass(status)).inc()
+      const kind = upgrade ? 'upgrade' : 'request'
+      const known = counted[kind][by]
+      const outcome = statusClass(status)
+      let counter = known.get(outcome)
+      if (counter === undefined) known.set(outcome, (counter = ended.labels(kind, by, outcome)))
+      counter.inc()
       if (!upgrade) observers[by].observe(ms / 1_000)
     },
     held: heldMetrics(registers),

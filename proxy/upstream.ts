@@ -10,6 +10,7 @@ import { DialError, dialKey, dialProved } from './handshake.ts'
 import { Lanes } from './lanes.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { BridgeKeys, ProxyLog } from './ports.ts'
+import { randomPool } from './random.ts'
 import { reset } from './reset.ts'
 import type { Target } from './target.ts'
 
@@ -42,11 +43,13 @@ export class Upstreams {
   readonly pooled: ProvedAgent
   /** For plain requests. */
   readonly lanes: Lanes
+  readonly #dialClock: Pick<Clock, 'now' | 'bytes'>
   #dials = 0
   #blocked = 0
 
   constructor(options: UpstreamOptions) {
     this.#options = options
+    this.#dialClock = { now: () => options.clock.now(), bytes: randomPool(options.clock) }
     const dial = (name: string) => this.dial(name)
     this.pooled = new ProvedAgent({ clock: options.clock, idleMs: options.idleMs, dial })
     this.lanes = new Lanes({ clock: options.clock, dial, idleMs: options.idleMs })
@@ -132,7 +135,8 @@ export class Upstreams {
 
   async #prove(upstream: Upstream): Promise<net.Socket> {
     const { target } = upstream
-    const { keys, clock, dialTimeoutMs: timeoutMs } = this.#options
+    const { keys, dialTimeoutMs: timeoutMs } = this.#options
+    const clock = this.#dialClock
     try {
       upstream.key ??= dialKey(keys.bridgeKey(target.uid, target.incarnation))
       const proved = await dialProved(target, upstream.key, { clock, timeoutMs })

@@ -13,6 +13,8 @@ export interface VigilOptions {
 }
 
 interface Watched {
+  /** Where it is in the list. */
+  at: number
   readonly socket: net.Socket
   readonly until: Instant
   readonly end: () => void
@@ -22,7 +24,8 @@ interface Watched {
 
 export class Vigil {
   readonly #options: VigilOptions
-  readonly #watched = new Set<Watched>()
+  /** No Set: V8 keeps the tables that a busy one has outgrown, and all that was in them, until the next full collection. */
+  readonly #watched: Watched[] = []
   #cancel: () => void
 
   constructor(options: VigilOptions) {
@@ -37,13 +40,22 @@ export class Vigil {
    */
   watch(socket: net.Socket, totalMs: number, end: () => void): () => void {
     const since = this.#options.clock.now()
-    const watched = { socket, until: since + totalMs, end, moved: -1, since }
-    this.#watched.add(watched)
-    return () => void this.#watched.delete(watched)
+    const watched = { at: this.#watched.length, socket, until: since + totalMs, end, moved: -1, since }
+    this.#watched.push(watched)
+    return () => this.#forget(watched)
   }
 
   close(): void {
     this.#cancel()
+  }
+
+  /** The last one takes its place. Once more does nothing. */
+  #forget(watched: Watched): void {
+    if (this.#watched[watched.at] !== watched) return
+    const last = this.#watched.pop()
+    if (last === undefined || last === watched) return
+    last.at = watched.at
+    this.#watched[last.at] = last
   }
 
   #later(): () => void {
@@ -56,14 +68,14 @@ export class Vigil {
 
   #look(): void {
     const now = this.#options.clock.now()
-    for (const watched of this.#watched) {
+    for (const watched of [...this.#watched]) {
       const moved = watched.socket.bytesRead + watched.socket.bytesWritten
       if (moved !== watched.moved) {
         watched.moved = moved
         watched.since = now
       }
       if (now < watched.until && now - watched.since < this.#options.idleMs) continue
-      this.#watched.delete(watched)
+      this.#forget(watched)
       watched.end()
     }
   }

@@ -3,6 +3,7 @@
 import type net from 'node:net'
 import { BodyReader } from './answer-body.ts'
 import { endOfHead, headBytes, readHead, type AnswerHead } from './answer-head.ts'
+import type { Patience } from './patience.ts'
 import { reset } from './reset.ts'
 
 /** More answers before the answer (RFC 9110 15.2) than anybody sends. */
@@ -37,6 +38,8 @@ export class Wire {
   readonly socket: net.Socket
   /** Whether it has carried a request before. */
   reused = false
+  /** Of who waits for an answer's head here. */
+  patience: Patience | undefined
   #listener: Listener | undefined
   #method = ''
   #partial: Buffer = nothing

@@ -57,6 +57,24 @@ test('fifty requests wake a tenant once, and all of them are answered by it', as
   t.like(told[0], { status: 200, heldMs: 1_000 })
 })
 
+test('of ten thousand tenants one that a thousand ask for is woken once, and no request is lost, with a body or without', async (t) => {
+  const many = { heldPerTenant: 1_000, concurrency: 1_000, burst: 1_000 }
+  const { proxy, sink, acme, woken, wakeUp, held } = await sleeping(t, { limits: many, dialTimeoutMs: 60_000 })
+  for (let index = 0; index < 9_999; index += 1) {
+    const [uid, host] = [`uid-${index}`, `t${index}.apps.test`]
+    sink.put({ uid, name: `t${index}`, hosts: [host], revision: 1, route: { kind: 'closed', reason: 'asleep' } })
+  }
+  const body = Buffer.alloc(65_536, 'x')
+  const asked = Array.from({ length: 1_000 }, (_, index) =>
+    ask(proxy, acme.host, `/${index}`, index % 4 === 0 ? { method: 'POST', body } : {}),
+  )
+  await held(1_000)
+  wakeUp()
+  const statuses = new Set((await Promise.all(asked)).map(({ status }) => status))
+  t.deepEqual([...statuses], [200])
+  t.deepEqual([woken, acme.reached() > 0], [[acme.uid], true])
+})
+
 test('who waits goes on in order of arrival, both lanes alike', async (t) => {
   const { proxy, acme, paths, wakeUp, held } = await sleeping(t, { limits: { concurrency: 1 } })
   const methods = ['PUT', 'GET', 'POST', 'GET']
