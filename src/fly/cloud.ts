@@ -163,7 +163,7 @@ function power({ client, app }: CloudOptions) {
 }
 
 /** Everything of this environment in two lists. */
-function fleet({ client, app, naming, clock }: CloudOptions) {
+function fleet({ client, app, naming, clock }: CloudOptions, appExists: () => Promise<boolean>) {
   const stamp = { [metadataKeys.environment]: naming.environment }
   const ours = (volumes: readonly Volume[]) =>
     volumes.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
@@ -174,6 +174,8 @@ function fleet({ client, app, naming, clock }: CloudOptions) {
   }
   return {
     fleet: async () => {
+      // Before the first machine is made there is no app; pools are filled all the same.
+      if (!(await appExists())) return { at: clock.now(), machines: [], volumes: [] }
       const reading = await read()
       return { ...reading, machines: alive(reading.machines, naming) }
     },
@@ -193,15 +195,16 @@ export function flyCloud(options: CloudOptions): Cloud {
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
   const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
+  const appExists = async () => {
+    appKnown ||= await askForApp()
+    return appKnown
+  }
   return {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
-    ...fleet(options),
-    appExists: async () => {
-      appKnown ||= await askForApp()
-      return appKnown
-    },
+    ...fleet(options, appExists),
+    appExists,
     createApp: () =>
       orExisting(client.appCreate({ name: app, org_slug: org }), ['nameTaken'], () => client.appGet(app)),
     machine: async (id) => {
