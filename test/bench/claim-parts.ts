@@ -40,14 +40,14 @@ export async function fill({ folder, env, fillScale }: Setting, count: number): 
   const rest = { MOORAGE_SIM_SCALE: fillScale, MOORAGE_RESYNC_CRON: '* * * * * *' }
   const moorage = await startMoorage(folder, { ...env, ...rest, OTEL_EXPORTER_OTLP_ENDPOINT: '' })
   try {
-    // The example would only be in the way of a real gateway's start.
-    await put(moorage, 'acme', { state: 'suspended', class: 'standard', region: 'iad' })
     for (const tier of tiers) await want(moorage, tier, count)
     for (const tier of tiers)
       await until(`${count} stand ready, ${tier}`, 1_800_000, async () => {
         await delay(lookMs)
         return (await warmIn(moorage, tier)) >= count ? true : undefined
       })
+    // The example, with which the app was made, would only be in the way.
+    await put(moorage, 'acme', { state: 'suspended', class: 'standard', region: 'iad' })
   } finally {
     // Its machines live on, as Fly's would; an orderly end would take them with it.
     await moorage.end('SIGKILL')
