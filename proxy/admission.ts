@@ -1,10 +1,12 @@
 // Who may go on to a tenant: within its limits, and after waiting for it to wake up where it sleeps. Keeps count of who is
 // used, and wakes a tenant that was put to sleep while it was in use.
 import type { IncomingHttpHeaders } from 'node:http'
+import type net from 'node:net'
 import type { Clock } from '../specs/clock.ts'
 import type { TenantRoute } from '../specs/route.ts'
 import type { Exchange, Road } from './exchange.ts'
 import { TenantLimiter, type ProxyLimits } from './limits.ts'
+import { OpenPages } from './open-pages.ts'
 import { wantsHtml, type Reason } from './pages.ts'
 import type { Activity } from './ports.ts'
 import { closedReason, holds } from './resolve.ts'
@@ -15,6 +17,8 @@ export interface AdmissionOptions {
   readonly road: Road
   readonly limits: ProxyLimits
   readonly activity: Activity
+  /** The upgrades that are under way or open. */
+  readonly upgrades: () => Iterable<readonly [net.Socket, Exchange]>
   /** A tenant is asked to wake up. */
   readonly woken: () => void
   /** A wait has ended. */
@@ -35,10 +39,12 @@ export class Admission {
   readonly #options: AdmissionOptions
   readonly #limiter: TenantLimiter
   readonly #waiting: WaitingRoom
+  readonly #pages: OpenPages
 
   constructor(options: AdmissionOptions) {
     const { clock, limits, held: ended } = options
     this.#options = options
+    this.#pages = new OpenPages(options.upgrades)
     this.#limiter = new TenantLimiter(limits, clock)
     this.#waiting = new WaitingRoom({ clock, limits, ended, wake: (uid) => this.#wake(uid) })
   }
@@ -57,7 +63,7 @@ export class Admission {
     const closed = resolution.kind === 'page' ? resolution.reason : undefined
     if (closed !== undefined && !holds(closed)) return closed
     if (Number(headers['content-length'] ?? 0) > limits.bodyBytes) return 'too-large'
-    if (resolution.kind === 'page') return this.#whileClosed(resolution.reason, exchange.uid)
+    if (resolution.kind === 'page') return this.#whileClosed(resolution.reason, exchange, headers.origin)
     const { uid } = resolution.tenant
     const what = exchange.upgrade ? 'socket' : 'request'
     const entered = this.#limiter.enter(uid, what)
@@ -70,8 +76,11 @@ export class Admission {
   }
 
   /** Waiting is for those who are woken. The wish is passed on all the same: it may be heard later. */
-  #whileClosed(reason: Reason, uid: string | undefined): 'hold' | Reason {
-    if (reason !== 'asleep' || this.#options.activity.canWake?.() !== false) return 'hold'
+  #whileClosed(reason: Reason, exchange: Exchange, origin: string | undefined): 'hold' | Reason {
+    if (reason !== 'asleep') return 'hold'
+    if (this.#pages.isOwn(exchange, origin)) return 'left-open'
+    if (this.#options.activity.canWake?.() !== false) return 'hold'
+    const { uid } = exchange
     if (uid !== undefined) this.#wake(uid)
     return 'unwoken'
   }
@@ -91,6 +100,7 @@ export class Admission {
 
   /** To be told of every change in the table. */
   changed(uid: string, now: TenantRoute | undefined, before: TenantRoute | undefined): void {
+    this.#pages.changed(uid, now, before)
     const reason = closedReason(now)
     if (!holds(reason)) this.#waiting.release(uid, reason === undefined ? 'forwarded' : 'closed')
     else if (reason === 'asleep' && closedReason(before) !== 'asleep' && this.#inUse(uid)) this.#wake(uid)

@@ -79,7 +79,7 @@ export class Gate {
     })
     this.#road = new Road({ ...options, lookup: (host) => this.table.lookup(host) })
     this.#admission = new Admission({
-      ...{ clock, limits, activity, road: this.#road },
+      ...{ clock, limits, activity, road: this.#road, upgrades: () => this.#clients },
       woken: () => (this.#tally.wakes += 1),
       held: (outcome, ms) => {
         this.#tally.held(outcome)

@@ -8,6 +8,7 @@ export type Reason =
   | ClosedReason
   | 'unknown'
   | 'unwoken'
+  | 'left-open'
   | 'bad-request'
   | 'request-timeout'
   | 'headers-too-large'
@@ -39,6 +40,11 @@ const wordings: Record<Reason, Wording> = {
     status: 503,
     title: 'Asleep',
     detail: 'This assistant is asleep, and the part of the platform that wakes it cannot be reached now.',
+  },
+  'left-open': {
+    status: 503,
+    title: 'Asleep',
+    detail: 'This assistant has fallen asleep. A page that was left open does not wake it: load the page again.',
   },
   waking: { status: 503, title: 'Waking up', detail: 'This assistant is waking up. It usually takes a few seconds.' },
   suspended: { status: 503, title: 'Paused', detail: 'This assistant is paused. Its owner can start it again.' },
@@ -87,7 +93,7 @@ const wordings: Record<Reason, Wording> = {
 const comesUp: readonly Reason[] = ['provisioning', 'asleep', 'unwoken', 'waking', 'crowded']
 
 /** What is broken is not mended within seconds, so asking again sooner helps nobody. */
-const slow: readonly Reason[] = ['failed', 'unwoken']
+const slow: readonly Reason[] = ['failed', 'unwoken', 'left-open']
 const slowRetrySeconds = 30
 
 export interface PageRequest {

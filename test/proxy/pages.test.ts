@@ -13,6 +13,7 @@ const statuses: Record<Reason, number> = {
   provisioning: 503,
   asleep: 503,
   unwoken: 503,
+  'left-open': 503,
   waking: 503,
   suspended: 503,
   billing: 402,
@@ -65,7 +66,9 @@ test('problem details say what RFC 9457 wants', (t) => {
 test('only what will change by itself promises a time', (t) => {
   for (const reason of Object.keys(statuses) as Reason[]) {
     const soon = { provisioning: '5', asleep: '5', waking: '5', crowded: '5', resting: '5' }
-    const wanted = { ...soon, failed: '30', unwoken: '30', busy: '1', 'too-many-requests': '1' }[reason as string]
+    const wanted = { ...soon, failed: '30', unwoken: '30', 'left-open': '30', busy: '1', 'too-many-requests': '1' }[
+      reason as string
+    ]
     t.is(ask(reason).headers['retry-after'], wanted, reason)
     const comesUp = ['provisioning', 'asleep', 'unwoken', 'waking', 'crowded'].includes(reason)
     t.is(ask(reason, browser).body.includes('http-equiv="refresh"'), comesUp, reason)
