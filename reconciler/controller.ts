@@ -5,6 +5,7 @@ import { deafMeter, type Meter, type PassResult, type QueueState } from './meter
 import type { Ports } from './ports.ts'
 import { Queue } from './queue.ts'
 import { reconcile } from './reconcile.ts'
+import { Vigil } from './vigil.ts'
 
 /** Each tenant's machine in one line, as the last list had it. */
 type Fleet = ReadonlyMap<string, string> | 'not asked' | 'unreachable'
@@ -45,6 +46,7 @@ export class Controller {
   readonly #queue: Queue
   readonly #sweeps: readonly Sweep[]
   readonly #meter: Meter
+  readonly #vigil: Vigil
   /** The generation of each tenant that the queue has been told of. */
   readonly #told = new Map<string, number>()
   /** The live machine on each tenant's record, as its last pass found it. */
@@ -58,6 +60,10 @@ export class Controller {
     this.#sweeps = options.sweeps ?? []
     this.#meter = options.meter ?? deafMeter
     const { workers } = options
+    this.#vigil = new Vigil(ports.cloud, {
+      wake: (uid) => this.#queue.add(uid, priorities.change),
+      failed: (uid, error) => ports.journal.defect(uid, error),
+    })
     this.#queue = new Queue({ clock: ports.clock, workers, work: (uid) => this.#pass(uid), meter: this.#meter })
   }
 
@@ -99,6 +105,7 @@ export class Controller {
 
   /** Takes up nothing new and waits for the passes under way. */
   async stop(): Promise<void> {
+    this.#vigil.end()
     await this.#watch?.close()
     await this.#queue.close()
   }
@@ -154,8 +161,10 @@ export class Controller {
       result = back?.result ?? 'success'
       if (back?.machine === undefined) this.#machines.delete(uid)
       else this.#machines.set(uid, back.machine)
-      if (back !== undefined)
-        this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
+      if (back === undefined) return
+      this.#queue.add(uid, priorities.follow, spread(Math.max(0, back.at - clock.now()), clock.random()))
+      if (back.served !== undefined) this.#meter.served(back.served.path, back.served.tookMs)
+      if (back.comes !== undefined) this.#vigil.keep(uid, back.comes)
     } catch (error) {
       journal.defect(uid, error)
       this.#queue.add(uid, priorities.follow, defectDelayMs)

@@ -8,6 +8,12 @@ import type { FleetView } from './guards/view.ts'
 import type { Observed } from './observed.ts'
 import type { Step } from './step.ts'
 
+/** A state that a machine is on its way to. */
+export interface Coming {
+  readonly machine: string
+  readonly state: 'started'
+}
+
 export type Decision =
   /** Do this one thing, then look again. */
   | { readonly kind: 'act'; readonly step: Step }
@@ -19,6 +25,8 @@ export type Decision =
       readonly until: Instant
       /** What of the fleet it waits for (guards/): the tenant is looked at as soon as that is over. */
       readonly waitsFor?: string
+      /** Somebody waits, and Fly can tell when it has passed: the tenant is looked at as soon as it has. */
+      readonly comes?: Coming | undefined
     }
   /** The world is as wanted; look again at `until` all the same. */
   | { readonly kind: 'settled'; readonly until: Instant }

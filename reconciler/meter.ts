@@ -1,5 +1,6 @@
 // What the controller tells of its work, for whoever counts it. A port: the words are those of Kubernetes' controller-runtime
 // where the meaning is the same, so that its dashboards and alerts fit. Nothing here names a tenant.
+import type { PoolTier } from '../specs/pool.ts'
 
 /**
  * How a pass ended. `success`: nothing to do until something changes; `requeue`: a step was taken, look again at once;
@@ -16,9 +17,14 @@ export interface QueueMeter {
   worked(tookMs: number): void
 }
 
+/** How a new tenant came to its machine: one that stood ready, running or asleep, or one that was made for it. */
+export type ServedPath = PoolTier | 'cold'
+
 export interface Meter extends QueueMeter {
   /** A pass has ended. */
   passed(result: PassResult, tookMs: number): void
+  /** The road of a new tenant is open for the first time. */
+  served(path: ServedPath, tookMs: number): void
 }
 
 /** The queue as it is now. */
@@ -35,4 +41,6 @@ export interface QueueState {
 export const idleQueue: QueueState = { depth: 0, active: 0, unfinishedMs: 0, longestMs: 0 }
 
 /** Hears nothing. */
-export const deafMeter: Meter = { added: () => {}, taken: () => {}, worked: () => {}, passed: () => {} }
+export const deafMeter: Meter = {
+  ...{ added: () => {}, taken: () => {}, worked: () => {}, passed: () => {}, served: () => {} },
+}

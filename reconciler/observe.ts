@@ -4,6 +4,7 @@ import type { Wish } from './decision.ts'
 import type { CertificateState, Observed, ObservedGuest, ObservedMachine, ObservedVolume } from './observed.ts'
 import type { Ports } from './ports.ts'
 import { restorePending } from './restore.ts'
+import { isEager } from './verdicts.ts'
 
 /**
  * The recorded volume, where the machine mounts another one (Fly moves machines between hosts) that one too, and what an
@@ -12,12 +13,13 @@ import { restorePending } from './restore.ts'
 async function volumes(
   { cloud }: Ports,
   { status }: Tenant,
+  recorded: ObservedVolume | undefined,
   found: readonly ObservedMachine[],
 ): Promise<readonly ObservedVolume[]> {
   const mounted = found.find(({ id }) => id === status.machine?.id)?.mount
-  const known = status.volume === undefined ? [] : [status.volume.id, mounted]
-  const ids = new Set(known.filter((id) => id !== undefined))
-  const read = await Promise.all([...ids].map((id) => cloud.volume(id)))
+  const moved = status.volume !== undefined && mounted !== undefined && mounted !== status.volume.id
+  const read = [recorded, moved ? await cloud.volume(mounted) : undefined]
+  const ids = new Set([status.volume?.id, ...(moved ? [mounted] : [])])
   const named = status.intent?.kind === 'createVolume' ? await cloud.volumesNamed(status.intent.name) : []
   return [...read.filter((volume) => volume !== undefined), ...named.filter(({ id }) => !ids.has(id))]
 }
@@ -70,18 +72,25 @@ async function guest({ probe }: Ports, wish: Wish, found: readonly ObservedMachi
   return worthAsking ? probe.ask(machine) : { kind: 'unknown' }
 }
 
+/** Fly lets a volume be read once a second: who waits for a claimed machine must not wait for that. */
+function beliefMs({ settings, clock }: Ports, tenant: Tenant): number {
+  return isEager({ tenant, settings, now: clock.now() }) ? 5_000 * settings.scale : 0
+}
+
 /** What the cloud says of one tenant now. Throws the Fault of the first read that fails. */
 export async function observe(ports: Ports, tenant: Tenant, wish: Wish): Promise<Observed> {
   if (!(await ports.cloud.appExists()))
     return { app: 'absent', volumes: [], machines: [], certificates: {}, guest: { kind: 'unknown' } }
   // What does not need the answer of another read is asked at the same time: somebody may be waiting.
-  const [foundMachines, foundCertificates, foundHistory] = await Promise.all([
+  const { volume } = tenant.status
+  const [foundMachines, recorded, foundCertificates, foundHistory] = await Promise.all([
     machines(ports, tenant),
+    volume === undefined ? undefined : ports.cloud.volume(volume.id, beliefMs(ports, tenant)),
     certificates(ports, tenant, wish),
     history(ports, tenant, wish),
   ])
   const [foundVolumes, foundGuest] = await Promise.all([
-    volumes(ports, tenant, foundMachines),
+    volumes(ports, tenant, recorded, foundMachines),
     guest(ports, wish, foundMachines),
   ])
   return {

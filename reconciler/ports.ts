@@ -4,7 +4,7 @@ import type { Clock, Instant } from '../specs/clock.ts'
 import type { Fault } from '../specs/faults.ts'
 import type { CertificatePolicy } from '../specs/names.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
-import type { Decision, PlanSettings } from './decision.ts'
+import type { Coming, Decision, PlanSettings } from './decision.ts'
 import type { FleetView } from './guards/view.ts'
 import type {
   CertificateState,
@@ -28,7 +28,8 @@ export interface Cloud {
   machine(id: string): Promise<ObservedMachine | undefined>
   /** Every live machine that carries the uid; the list is complete or the call fails. */
   machinesOf(uid: string): Promise<readonly ObservedMachine[]>
-  volume(id: string): Promise<ObservedVolume | undefined>
+  /** `ageMs`: a volume that could be mounted so long ago, and that nobody here has changed since, need not be read again. */
+  volume(id: string, ageMs?: number): Promise<ObservedVolume | undefined>
   /** Every live volume of exactly this name; the list is complete or the call fails. */
   volumesNamed(name: string): Promise<readonly ObservedVolume[]>
   certificate(host: string): Promise<CertificateState>
@@ -46,6 +47,8 @@ export interface Cloud {
   /** Writes metadata in place; raced when the machine moved on. */
   stampMachine(id: string, version: string, metadata: Readonly<Record<string, string>>): Promise<void>
   startMachine(id: string): Promise<void>
+  /** Resolves when the machine is in the state; false when it is not within seconds. */
+  reached(coming: Coming, signal: AbortSignal): Promise<boolean>
   suspendMachine(id: string): Promise<void>
   stopMachine(id: string): Promise<void>
   destroyMachine(id: string): Promise<void>

@@ -3,13 +3,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Instant } from '../specs/clock.ts'
 import { Fault } from '../specs/faults.ts'
 import type { Tenant, TenantStatus } from '../specs/tenant.ts'
-import type { Decision, PlanInput, Wish } from './decision.ts'
+import type { Coming, Decision, PlanInput, Wish } from './decision.ts'
 import { execute, type Created } from './execute.ts'
 import type { PassResult } from './meter.ts'
 import type { Observed } from './observed.ts'
 import { observe } from './observe.ts'
 import { plan } from './plan.ts'
 import type { JournalEntry, Ports } from './ports.ts'
+import { servedBy, type Served } from './served.ts'
 import { sleepText } from './sleep.ts'
 import { noSpans, traceOf, type SpanValues } from './spans.ts'
 import { statusBlind, statusDone, statusFailed, statusSeen } from './status.ts'
@@ -17,7 +18,16 @@ import { spareMsFor, stepWords, type Step } from './step.ts'
 import { wishOf } from './wish.ts'
 
 /** When the tenant is to be looked at again, and how the pass ended; undefined: it does not exist any more. */
-type ComeBack = { readonly at: Instant; readonly result: Exclude<PassResult, 'panic'> } | undefined
+type ComeBack =
+  | {
+      readonly at: Instant
+      readonly result: Exclude<PassResult, 'panic'>
+      /** What Fly can tell of before that. */
+      readonly comes?: Coming | undefined
+      /** The road was opened for the first time. */
+      readonly served?: Served | undefined
+    }
+  | undefined
 
 /** The same, with the live machine that the record named before the pass. */
 export type Passed = (NonNullable<ComeBack> & { readonly machine: string | undefined }) | undefined
@@ -186,9 +196,14 @@ async function pass(ports: Ports, tenant: Tenant): Promise<ComeBack> {
   const written = await save(ports, tenant, statusSeen(input, decision))
   // Whoever wrote in between knows more than this pass: drop it, the next read has the truth.
   if (written === undefined) return { at: clock.now(), result: 'requeue' }
-  if (decision.kind === 'act') return act(ports, written, wish, decision.step)
+  const served = servedBy(tenant, written)
+  if (decision.kind === 'act') {
+    const back = await act(ports, written, wish, decision.step)
+    return back && { ...back, served }
+  }
   if (written !== tenant) noteDecision(ports, tenant, decision)
-  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after' }
+  const comes = decision.kind === 'wait' ? decision.comes : undefined
+  return { at: decision.until, result: decision.kind === 'settled' ? 'success' : 'requeue_after', comes, served }
 }
 
 /** Reconciles one tenant once. Throws only for a defect of ours; everything the outside does wrong is recorded. */

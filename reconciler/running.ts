@@ -91,9 +91,15 @@ function withoutData(input: PlanInput, { id, mount, contentHash }: ObservedMachi
   )
 }
 
+/** Fly is told whose the machine is while it wakes up, so that its gateway can be told as soon as it is awake. */
+function whileBusy(input: PlanInput, machine: ObservedMachine, decision: Decision): Decision {
+  const wakes = machine.state === 'starting' && decision.kind === 'wait'
+  return (wakes ? restamp(input, machine) : undefined) ?? decision
+}
+
 function machineFinding(input: PlanInput, world: World, machine: ObservedMachine, volume: ObservedVolume): Finding {
   const { id, region, state } = machine
-  if (isTransient(state)) return busy(input, { ...machine, state })
+  if (isTransient(state)) return whileBusy(input, machine, busy(input, { ...machine, state }))
   switch (state) {
     case 'started':
       return started(input, machine, volume)

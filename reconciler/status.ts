@@ -133,6 +133,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     ),
     hosts: wish.hosts,
     route,
+    servedSince: tenant.status.servedSince ?? (route.kind === 'forward' ? now : undefined),
     intent: intentAfter(input, world, decision),
     ...retriesAfter(input, decision),
     llm: tenant.status.llm,

@@ -2,7 +2,7 @@
 import type { Instant } from '../specs/clock.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { ObservedMachine, ObservedVolume, TransientState } from './observed.ts'
-import { act, poll, stall } from './verdicts.ts'
+import { act, isEager, poll, stall } from './verdicts.ts'
 
 const minuteMs = 60_000
 
@@ -40,7 +40,11 @@ export function busy(input: PlanInput, machine: ObservedMachine & { readonly sta
   const since = inStateSince(input, machine)
   const age = input.now - since
   const { ms, then } = limits[state]
-  if (age < ms * input.settings.scale) return poll(input, 'MachineBusy', `Machine ${id} is ${state}.`, since)
+  if (age < ms * input.settings.scale) {
+    const wait = poll(input, 'MachineBusy', `Machine ${id} is ${state}.`, since)
+    const told = state === 'starting' && isEager(input)
+    return told ? { ...wait, comes: { machine: id, state: 'started' } } : wait
+  }
   if (then === 'replace') return act({ kind: 'destroyMachine', id, region, why: 'replaced' })
   return stall(
     input,

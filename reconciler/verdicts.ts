@@ -7,6 +7,8 @@ import type { Step } from './step.ts'
 const slowestPollMs = 30_000
 const veryLongMs = 600_000
 
+type Waiting = Extract<Decision, { kind: 'wait' }>
+
 export function act(step: Step): Decision {
   return { kind: 'act', step }
 }
@@ -14,10 +16,13 @@ export function act(step: Step): Decision {
 /** Somebody waits for a machine that was ready when it was claimed: for a while it is looked at five times as often. */
 const eagerMs = 60_000
 
-function leastMs({ tenant, now, settings }: PlanInput): number {
-  const { claim } = tenant
-  const eager = claim !== undefined && now - claim.at < eagerMs * settings.scale
-  return eager ? settings.pollMs / 5 : settings.pollMs
+export function isEager({ tenant: { claim }, now, settings }: Pick<PlanInput, 'tenant' | 'now' | 'settings'>): boolean {
+  return claim !== undefined && now - claim.at < eagerMs * settings.scale
+}
+
+function leastMs(input: PlanInput): number {
+  const { pollMs } = input.settings
+  return isEager(input) ? pollMs / 5 : pollMs
 }
 
 /** When to look again at what passes by itself: after a quarter of the wait so far. */
@@ -28,7 +33,7 @@ export function nextLook(input: PlanInput, since: Instant): Instant {
 }
 
 /** Look again soon; what has been waited for since long is looked at less often. */
-export function poll(input: PlanInput, reason: string, message: string, since: Instant = input.now): Decision {
+export function poll(input: PlanInput, reason: string, message: string, since: Instant = input.now): Waiting {
   return { kind: 'wait', reason, message, until: nextLook(input, since) }
 }
 

@@ -229,6 +229,8 @@ export interface TenantStatus {
   readonly purgingSince?: Instant | undefined
   /** Of a pool member: since when it can be claimed, and what it runs. */
   readonly warm?: { readonly since: Instant; readonly image: string } | undefined
+  /** When its road was first open. */
+  readonly servedSince?: Instant | undefined
   /** Of a claimed tenant whose machine is still made as the pool made it. */
   readonly personal?: PersonalRecord | undefined
   /** The volume of a pool member whose machine said to the last that nobody had claimed it. */

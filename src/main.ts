@@ -21,7 +21,7 @@ import { keysFrom, type Keys } from './keys.ts'
 import { openLog } from './log.ts'
 import { moneyIn, startTelling } from './money.ts'
 import { openClient, openCloud, openFly, readTimeoutMs } from './open-fly.ts'
-import { openPools } from './pools.ts'
+import { openPools, poolStoresIn } from './pools.ts'
 import { startOperations } from './start-operations.ts'
 import { platformSettings, startReconciler, type RunningReconciler } from './reconciler.ts'
 import { isProxyAlone, runProxyAlone, startProxyRole } from './proxy-role.ts'
@@ -35,7 +35,7 @@ import { replaysIn } from './store/replays.ts'
 import { revokedIn } from './store/revoked.ts'
 import { tenantsIn } from './store/tenants.ts'
 import { usageSource } from './usage/source.ts'
-import { tracedTenants } from './tracing/tenants.ts'
+import { tracedTenants, wishTrace } from './tracing/tenants.ts'
 
 const print = (text: string) => void process.stdout.write(text)
 
@@ -106,7 +106,15 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
   operations.withClasses(classes.book)
   const policy = { domain: config.domain, certificates: config.certificates }
   const note = (event: TenantEvent) => recorder.note(event)
-  const pools = openPools({ db: store.db, classes: classes.book, clock: realClock, scale: config.scale, note, log })
+  const pools = openPools({
+    stores: poolStoresIn(store.db),
+    classes: classes.book,
+    clock: realClock,
+    scale: config.scale,
+    note,
+    log,
+  })
+  operations.withPools(pools)
 
   const proxy = roles.has('proxy')
     ? await startProxyRole({ config, keys, log, metrics: metrics.registry, activity: activityIn(store.db) }, () =>
@@ -166,7 +174,9 @@ async function run(config: Config, stack: Stack, log: Logger): Promise<void> {
         log,
         jwks: () => keys.jwks(),
         wake: (uid) => reconciler?.wake(uid),
-        ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
+        pools,
+        claim: (tenant) => pools.claim({ ...tenant, ...wishTrace(tracing, realClock) }),
+        arrived: (tenant) => pools.arrived(tenant),
         events,
         money,
         insight: roles.has('reconciler')

@@ -7,6 +7,7 @@ import type { Clock } from '../specs/clock.ts'
 import type { ApiWatch } from './api/watch.ts'
 import type { Recorder } from './events/recorder.ts'
 import { openMetrics, type Metrics } from './metrics/open.ts'
+import type { PoolService } from './pools.ts'
 import { readinessOf, type Check, type Readiness } from './readiness.ts'
 import { workers, type RunningReconciler } from './reconciler.ts'
 import type { FleetStore } from './store/fleet.ts'
@@ -30,6 +31,7 @@ export interface Operations {
   /** The store is open, and what is in it is counted from now on. */
   withStore(store: OpenStore, fleet: FleetStore, recorder: Recorder): void
   withClasses(book: Pick<ClassBook, 'names'>): void
+  withPools(pools: Pick<PoolService, 'all'>): void
   withProxy(proxy: Pick<Proxy, 'stats'>): void
   /** The reconciler is about to start; its work is told to the answer. */
   withReconciler(running: () => RunningReconciler | undefined): Meter
@@ -74,6 +76,7 @@ export function openOperations(clock: Clock, tracing: Tracing, version: string):
     withClasses: (book) => {
       checks['classes'] = () => (book.names().length === 0 ? 'no class is known' : `ok: ${book.names().length}`)
     },
+    withPools: (pools) => metrics.pools({ clock, pools: () => pools.all() }),
     withProxy: (proxy) => {
       checks['routes'] = () => `ok: ${proxy.stats().tenants}`
     },

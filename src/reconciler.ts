@@ -22,7 +22,7 @@ import type { BookStores } from './class-book.ts'
 import type { Config } from './config.ts'
 import type { Keys } from './keys.ts'
 import { sleeperOf } from './gateway/sleep.ts'
-import { poolKeeper } from './pools.ts'
+import { poolKeeper, poolStoresIn } from './pools.ts'
 import { gatewayProbe } from './probe.ts'
 import { activityIn } from './store/activity.ts'
 import { Lease } from './store/lease.ts'
@@ -181,7 +181,7 @@ export async function startReconciler(options: ReconcilerOptions): Promise<Runni
       // Another controller may have destroyed, failed or doubted since this process last knew.
       await guards.load()
       const keeper = rolloutKeeper(options, ports)
-      const pools = poolKeeper(ports, store.db, tenants, (event) => log.info(event, 'a pool'))
+      const pools = poolKeeper(ports, poolStoresIn(store.db), tenants, (event) => log.info(event, 'a pool'))
       const usage = new UsageRecorder({
         store: usageIn(store.db),
         source: options.usageSource,

@@ -83,6 +83,8 @@ function bare(context: AdoptionContext, claim: Claim): Tenant | Refusal {
       ...(fenced.length === 0 ? {} : { fenced }),
       // When it was last used is lost too: the time until it may sleep begins anew.
       ...(state === 'running' ? { awakeSince: context.now } : {}),
+      // It is no new tenant, and nobody waits for its road for the first time.
+      servedSince: context.now,
     },
     generation: 1,
     // Newer than whatever a proxy may still remember of it.

@@ -63,8 +63,17 @@ export function poissonStock(mean: number, ratio: number): number {
   return stock
 }
 
+/** How many an hour are expected now. */
+export function expectedRate(arrivals: readonly Arrivals[], now: Instant): number {
+  return Math.max(recentRate(arrivals, now), usualRate(arrivals, now))
+}
+
+/** How many came in the last hour, to hold against what was expected: twelve slots, of which the last has only begun. */
+export function cameLately(arrivals: readonly Arrivals[], now: Instant): number {
+  return arrivals.filter(({ at }) => at > slotOf(now) - hourMs).reduce((sum, { count }) => sum + count, 0)
+}
+
 /** How many are to stand ready now; `scale` is the cloud's pace, 1 on Fly. */
 export function stockFor(arrivals: readonly Arrivals[], ratio: number, now: Instant, scale: number): number {
-  const rate = Math.max(recentRate(arrivals, now), usualRate(arrivals, now))
-  return poissonStock((rate * leadMs * scale) / hourMs, ratio)
+  return poissonStock((expectedRate(arrivals, now) * leadMs * scale) / hourMs, ratio)
 }

@@ -29,6 +29,12 @@ const poolStatus = z.strictObject({
   leaving: z.int(),
   /** New tenants of its region and class in the last day that got a member, and that did not. */
   lastDay: z.strictObject({ warm: z.int(), cold: z.int() }),
+  /** The share of those that got a member; left out when nobody came. */
+  hitRatio: z.number().optional(),
+  /** New tenants an hour: expected now, and those of the last one. */
+  arrivals: z.strictObject({ expectedPerHour: z.number(), lastHour: z.int() }),
+  /** Of the members that there are now, by the price table. */
+  costPerDay: z.strictObject({ micros: z.int(), currency: z.string() }),
 })
 
 export const poolShape = z

@@ -7,6 +7,7 @@ import type { Cloud } from '../../reconciler/ports.ts'
 import type { CertificateState, ObservedMachine } from '../../reconciler/observed.ts'
 import type { FlyClient } from './client.ts'
 import { observedCertificate, observedMachine, observedSnapshot, observedVolume, surveyedMachine } from './observed.ts'
+import { RecentVolumes } from './recent-volumes.ts'
 import { sharedRead } from './shared.ts'
 import type { Machine, Volume } from './wire.ts'
 
@@ -24,6 +25,9 @@ export interface CloudOptions {
 /** An issued certificate is not asked for again for so long: hundreds of tenants share one. */
 const certificateBeliefMs = 600_000
 
+/** A machine wakes up within seconds, or it is looked at in the ordinary way. */
+const waitSeconds = 10
+
 /** A volume's last snapshot outlives the volume by this: a mistaken purge stays recoverable for two weeks. */
 const snapshotsOutliveDays = 14
 /** Fly's own (docs: volumes/snapshots). */
@@ -35,6 +39,16 @@ async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
     return await answer
   } catch (error) {
     if (error instanceof Fault && error.kind === 'notFound') return undefined
+    throw error
+  }
+}
+
+/** The answer, or undefined where what was waited for has not come in time, or can never come. */
+async function unlessLate<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof Fault && (error.kind === 'timeout' || error.kind === 'notFound')) return undefined
     throw error
   }
 }
@@ -81,12 +95,15 @@ function certificates({ client, app, clock }: CloudOptions) {
   } satisfies Partial<Cloud>
 }
 
-function volumes({ client, app, retainDays }: CloudOptions) {
+function volumes({ client, app, retainDays, clock }: CloudOptions) {
   const list = sharedRead(() => client.volumeList(app))
+  const recent = new RecentVolumes(clock)
   return {
-    volume: async (id) => {
+    volume: async (id, ageMs = 0) => {
+      const known = recent.find(id, ageMs)
+      if (known !== undefined) return known
       const found = await orNothing(client.volumeGet(app, id))
-      return found === undefined ? undefined : observedVolume(found)
+      return found === undefined ? undefined : recent.take(observedVolume(found))
     },
     volumesNamed: async (name) =>
       (await list())
@@ -107,6 +124,7 @@ function volumes({ client, app, retainDays }: CloudOptions) {
         }),
       ),
     extendVolume: async (id, sizeGb) => {
+      recent.forget(id)
       await client.volumeExtend(app, id, sizeGb)
     },
     snapshots: async (volume) =>
@@ -115,6 +133,7 @@ function volumes({ client, app, retainDays }: CloudOptions) {
         .sort((a, b) => b.createdAt - a.createdAt),
     snapshotVolume: (id) => client.snapshotCreate(app, id),
     destroyVolume: async (id) => {
+      recent.forget(id)
       await orNothing(client.volumeDelete(app, id))
     },
   } satisfies Partial<Cloud>
@@ -124,6 +143,10 @@ function power({ client, app }: CloudOptions) {
   return {
     startMachine: async (id) => {
       await client.machineStart(app, id)
+    },
+    reached: async ({ machine, state }, signal) => {
+      const call = client.machineWait(app, machine, { state, timeoutSeconds: waitSeconds }, { signal })
+      return (await unlessLate(call)) !== undefined
     },
     suspendMachine: (id) => client.machineSuspend(app, id),
     stopMachine: async (id) => {
@@ -140,7 +163,7 @@ function power({ client, app }: CloudOptions) {
 }
 
 /** Everything of this environment in two lists. */
-function fleet({ client, app, naming, clock }: CloudOptions) {
+function fleet({ client, app, naming, clock }: CloudOptions, appExists: () => Promise<boolean>) {
   const stamp = { [metadataKeys.environment]: naming.environment }
   const ours = (volumes: readonly Volume[]) =>
     volumes.filter(({ name }) => parseName(naming, name) !== undefined).map(observedVolume)
@@ -151,6 +174,8 @@ function fleet({ client, app, naming, clock }: CloudOptions) {
   }
   return {
     fleet: async () => {
+      // Before the first machine is made there is no app; pools are filled all the same.
+      if (!(await appExists())) return { at: clock.now(), machines: [], volumes: [] }
       const reading = await read()
       return { ...reading, machines: alive(reading.machines, naming) }
     },
@@ -170,15 +195,16 @@ export function flyCloud(options: CloudOptions): Cloud {
   const stamp = { [metadataKeys.environment]: naming.environment }
   let appKnown = false
   const askForApp = sharedRead(async () => (await orNothing(client.appGet(app))) !== undefined)
+  const appExists = async () => {
+    appKnown ||= await askForApp()
+    return appKnown
+  }
   return {
     ...certificates(options),
     ...volumes(options),
     ...power(options),
-    ...fleet(options),
-    appExists: async () => {
-      appKnown ||= await askForApp()
-      return appKnown
-    },
+    ...fleet(options, appExists),
+    appExists,
     createApp: () =>
       orExisting(client.appCreate({ name: app, org_slug: org }), ['nameTaken'], () => client.appGet(app)),
     machine: async (id) => {

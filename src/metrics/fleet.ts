@@ -5,24 +5,13 @@ import { budgetLevels } from '../../reconciler/guards/budget.ts'
 import type { FleetView } from '../../reconciler/guards/view.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { TenantGroup } from '../store/fleet.ts'
+import { inTime } from './patience.ts'
 
 export interface FleetSources {
   readonly clock: Clock
   /** Undefined in a process without the reconciler. */
   readonly view: () => FleetView | undefined
   readonly tenants: () => Promise<readonly TenantGroup[]>
-}
-
-/** A scrape must not hang with the database. */
-const patienceMs = 2_000
-
-/** The groups, or undefined where the database does not answer in time: then there is no number, rather than an old one. */
-function inTime({ tenants, clock }: FleetSources): Promise<readonly TenantGroup[] | undefined> {
-  const late = Promise.withResolvers<undefined>()
-  const cancel = clock.after(patienceMs, () => late.resolve(undefined))
-  // Why it does not answer is in moorage_store_commands_total and in the log of whoever needs it.
-  const read = tenants().catch(() => undefined)
-  return Promise.race([read, late.promise]).finally(cancel)
 }
 
 function tenantMetrics(registers: Registry[], sources: FleetSources): void {
@@ -32,9 +21,9 @@ function tenantMetrics(registers: Registry[], sources: FleetSources): void {
     labelNames: ['effective', 'ready'],
     registers,
     async collect() {
-      const groups = await inTime(sources)
+      const groups = await inTime(sources.clock, sources.tenants, [])
       this.reset()
-      for (const { effective, ready, count } of groups ?? []) this.set({ effective, ready: String(ready) }, count)
+      for (const { effective, ready, count } of groups) this.set({ effective, ready: String(ready) }, count)
     },
   })
 }

@@ -6,6 +6,7 @@ import type { CallRecord } from '../fly/transport.ts'
 import type { StoreOptions } from '../store/open.ts'
 import { flyMetrics, storeMetrics } from './calls.ts'
 import { fleetMetrics, type FleetSources } from './fleet.ts'
+import { claimMetrics, poolMetrics, type PoolSources } from './pools.ts'
 import { stepMetrics } from './steps.ts'
 import { workMetrics, type WorkSources } from './work.ts'
 
@@ -29,6 +30,8 @@ export interface Metrics {
   work(sources: WorkSources): Meter
   /** Of the fleet; once at most. */
   fleet(sources: FleetSources): void
+  /** Of the pools; once at most. */
+  pools(sources: PoolSources): void
   /** Events that were lost; once at most. */
   events(dropped: () => number): void
 }
@@ -82,8 +85,9 @@ export function openMetrics(version: string): Metrics {
     step: stepMetrics(registry),
     store: storeMetrics(registry),
     answered: apiMetrics(registry),
-    work: (sources) => workMetrics(registry, sources),
+    work: (sources) => ({ ...workMetrics(registry, sources), served: claimMetrics(registry) }),
     fleet: (sources) => fleetMetrics(registry, sources),
+    pools: (sources) => poolMetrics(registry, sources),
     events: (dropped) => eventMetrics(registry, dropped),
   }
 }

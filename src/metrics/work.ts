@@ -83,7 +83,7 @@ function passMetrics(registers: Registry[]): Meter['passed'] {
 }
 
 /** Registers the controller's metrics, and is then told of its work. A registry takes one controller. */
-export function workMetrics(registry: Registry, sources: WorkSources): Meter {
+export function workMetrics(registry: Registry, sources: WorkSources): Omit<Meter, 'served'> {
   const registers = [registry]
   pulled(registers, sources)
   const { retried, ...queueMeter } = queueMetrics(registers)

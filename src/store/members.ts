@@ -61,11 +61,20 @@ export function membersIn(db: Db): Members {
         ...{ 'spec.region': region, 'spec.class': className, 'spec.state': 'running' },
         'status.warm.since': { $exists: true },
       }),
-    claim: async ({ uid, revision }, { name, labels, spec, entitlement, claim, status, createdAt }) => {
+    claim: async ({ uid, revision }, { name, labels, spec, entitlement, claim, status, createdAt, trace }) => {
       const written = collection.findOneAndUpdate(
         { _id: uid, revision, ...inPool, purged: false },
         {
-          $set: { name, labels, spec, entitlement, claim, status, createdAt },
+          $set: {
+            name,
+            labels,
+            spec,
+            entitlement,
+            claim,
+            status,
+            createdAt,
+            ...(trace === undefined ? {} : { trace }),
+          },
           $unset: { pool: true },
           $inc: { revision: 1, generation: 1 },
         },

@@ -41,7 +41,7 @@ const mbPerGb = 1_024n
 const nothing = (): Exact => ({ ms: new Map(), gbMs: 0, running: 0n, resting: 0n, wouldRun: 0n, volume: 0n })
 
 /** Of a running machine for a month, times 1024 and 1000. */
-function runningPrice(prices: Prices, { cpuKind, cpus, memoryMb }: MachineSize, region: string): bigint {
+export function runningPrice(prices: Prices, { cpuKind, cpus, memoryMb }: MachineSize, region: string): bigint {
   const { perCpu, perGb } = prices.machine[cpuKind === 'performance' ? 'performance' : 'shared']
   const share = prices.regions[region] ?? prices.otherRegions
   return (BigInt(perCpu) * BigInt(cpus) * mbPerGb + BigInt(perGb) * BigInt(memoryMb)) * BigInt(share)

@@ -17,7 +17,7 @@ import { moneyIn } from '../../src/money.ts'
 import { fleetIn, type FleetStore } from '../../src/store/fleet.ts'
 import { eventsIn } from '../../src/store/events.ts'
 import { classesIn } from '../../src/store/classes.ts'
-import { openPools } from '../../src/pools.ts'
+import { openPools, poolStoresIn } from '../../src/pools.ts'
 import { orphansIn } from '../../src/store/orphans.ts'
 import { openStore, type OpenStore } from '../../src/store/open.ts'
 import { replaysIn } from '../../src/store/replays.ts'
@@ -62,7 +62,7 @@ export async function startTestApi(
   const book = new ClassBook()
   await fillBook(book, stores)
   const quiet = { note: () => {}, log: { warn: log } }
-  const pools = openPools({ db: store.db, classes: book, clock: realClock, scale: 1, ...quiet })
+  const pools = openPools({ stores: poolStoresIn(store.db), classes: book, clock: realClock, scale: 1, ...quiet })
   const options: ApiOptions = {
     host: '127.0.0.1',
     port: 0,

@@ -104,6 +104,7 @@ function cloudOver(model: FleetModel): Cloud {
       machines: [...model.machines.values()].map((machine) => seenNow(model, machine)),
       volumes: [...model.volumes.values()],
     }),
+    reached: () => Promise.resolve(false),
     ...{ createApp: unexpected('createApp'), createVolume: unexpected('createVolume') },
     ...{ createMachine: unexpected('createMachine'), destroyMachine: unexpected('destroyMachine') },
     ...{ machinesOf: unexpected('machinesOf'), volumesNamed: unexpected('volumesNamed') },

@@ -137,6 +137,7 @@ function cloudOver(outside: Outside): Cloud {
     },
     extendVolume: (id, sizeGb) => changed({ kind: 'extendVolume', id, sizeGb }),
     startMachine: (id) => changed({ kind: 'startMachine', id }),
+    reached: () => Promise.resolve(false),
     suspendMachine: (id) => changed({ kind: 'suspendMachine', id }),
     stopMachine: (id) => changed({ kind: 'stopMachine', id }),
     destroyMachine: (id) => changed({ kind: 'destroyMachine', id, region: 'iad', why: 'deleted' }),

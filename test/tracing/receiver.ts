@@ -10,6 +10,8 @@ export interface SeenSpan {
   readonly spanId: string
   readonly parentSpanId?: string
   readonly kind: number
+  readonly startTimeUnixNano: string
+  readonly endTimeUnixNano: string
   readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[]
   readonly status: { readonly code?: number; readonly message?: string }
 }
@@ -35,7 +37,14 @@ export function attribute({ attributes }: Pick<SeenSpan, 'attributes'>, key: str
   return found === undefined ? undefined : Object.values(found.value)[0]
 }
 
+/** For a test, which ends it. */
 export async function startReceiver(t: ExecutionContext): Promise<Receiver> {
+  const receiver = await openReceiver()
+  t.teardown(() => receiver.close())
+  return receiver
+}
+
+export async function openReceiver(): Promise<Receiver & { readonly close: () => void }> {
   const heard: string[] = []
   const exports: Export[] = []
   const server = createServer((request, response) => {
@@ -46,9 +55,12 @@ export async function startReceiver(t: ExecutionContext): Promise<Receiver> {
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => void server.close())
   const resources = () => exports.flatMap(({ resourceSpans }) => resourceSpans)
   return {
+    close: () => {
+      server.close()
+      server.closeAllConnections()
+    },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     text: () => heard.join('\n'),
     spans: () => resources().flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),

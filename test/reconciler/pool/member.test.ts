@@ -1,51 +1,14 @@
 // One member's whole life over the model of Fly: it stands ready, is claimed or is given up, and what goes wrong on the way.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import test from 'ava'
-import { claimedFrom } from '../../../reconciler/pool/fit.ts'
+import type { Coming } from '../../../reconciler/decision.ts'
 import { reconcile } from '../../../reconciler/reconcile.ts'
 import { findCondition } from '../../../specs/conditions.ts'
 import { Fault } from '../../../specs/faults.ts'
-import { memberName, metadataKeys } from '../../../specs/names.ts'
-import type { PoolTier } from '../../../specs/pool.ts'
+import { metadataKeys } from '../../../specs/names.ts'
 import type { Tenant } from '../../../specs/tenant.ts'
-import { outsideOf, portsOver, type Outside } from '../../helpers/model-ports.ts'
-import { freshStatus, tenantWith, uid } from '../../helpers/tenants.ts'
-
-const bootScript = readFileSync(join(import.meta.dirname, '..', '..', '..', 'boot', 'start.sh'), 'utf8')
-const minute = 60_000
-
-/** Passes for so long; `seen` looks on after each. */
-async function live(outside: Outside, ms: number, seen: () => void = () => {}): Promise<void> {
-  const end = outside.clock.now() + ms
-  const ports = portsOver(outside)
-  while (outside.clock.now() <= end && !outside.purged) {
-    const back = await reconcile({ ...ports, settings: { ...ports.settings, bootScript } }, uid)
-    seen()
-    if (back === undefined) return
-    const pause = Math.max(back.at - outside.clock.now(), 0)
-    if (pause === 0) continue
-    await outside.clock.advance(Math.min(pause, end + 1 - outside.clock.now()))
-    outside.pass()
-  }
-}
-
-async function member(tier: PoolTier): Promise<Outside> {
-  const status = { ...freshStatus, effective: 'pool-warm', hosts: [] }
-  const outside = outsideOf(tenantWith({}, { name: memberName(uid), pool: { name: 'warm', tier }, status }))
-  await live(outside, 2 * minute)
-  outside.mutations.length = 0
-  return outside
-}
-
-function write(outside: Outside, next: Tenant): void {
-  const { generation, revision } = outside.tenant
-  outside.tenant = { ...next, generation: generation + 1, revision: revision + 1 }
-}
-
-function claim(outside: Outside): void {
-  write(outside, claimedFrom(outside.tenant, tenantWith(), outside.clock.now()))
-}
+import type { Outside } from '../../helpers/model-ports.ts'
+import { claim, live, member, minute, portsOf, write } from '../../helpers/pool-life.ts'
+import { uid } from '../../helpers/tenants.ts'
 
 const want = (outside: Outside, state: Tenant['spec']['state']) =>
   write(outside, { ...outside.tenant, spec: { ...outside.tenant.spec, state } })
@@ -85,6 +48,22 @@ for (const tier of ['running', 'suspended'] as const) {
     t.is(findCondition(outside.tenant.status.conditions, 'Drifted'), undefined)
   })
 }
+
+test('Fly is told whose a sleeping machine is while it wakes up, and tells when it has', async (t) => {
+  const outside = await member('suspended')
+  claim(outside)
+  let stateThen = ''
+  outside.trip = (call, moment) => {
+    if (call === 'stampMachine' && moment === 'before') stateThen = states(outside)
+  }
+  const ports = portsOf(outside)
+  const passes: (Coming | undefined)[] = []
+  for (let pass = 0; pass < 3; pass += 1) passes.push((await reconcile(ports, uid))?.comes)
+  t.deepEqual(outside.mutations, ['startMachine', 'stampMachine', 'requestCertificate'])
+  t.is(stateThen, 'starting')
+  passes.push((await reconcile(ports, uid))?.comes)
+  t.deepEqual(passes.at(-1), { machine: outside.tenant.status.machine?.id ?? '', state: 'started' })
+})
 
 test('at its next stop a claimed machine is made as any other', async (t) => {
   const outside = await member('running')

@@ -123,6 +123,14 @@ async function visit({ stores, clock }: Stage, { uids }: Cast, name: string): Pr
   await (sleeps ? stores.activity.wake(uid, clock.now()) : stores.activity.used(new Map([[uid, clock.now()]])))
 }
 
+function rollOut({ book }: Stage, { image, class: name }: Of<'image'>): void {
+  const found = book.get(name)
+  if (found === undefined) throw new Error(`there is no class ${name}`)
+  const { spec, generation, revision } = found
+  const next = { spec: { ...spec, image }, stable: image, generation: generation + 1, revision: revision + 1 }
+  book.takeClass({ ...found, ...next })
+}
+
 /** Performs one action; an answer that the scenario does not expect is an error. */
 export async function perform(stage: Stage, cast: Cast, action: Action): Promise<void> {
   const whose = ('tenant' in action ? action.tenant : undefined) ?? firstOf(cast)
@@ -150,5 +158,6 @@ async function performFor(stage: Stage, cast: Cast, action: Action, name: string
   else if ('guest' in action) stage.guests.setMood(action.guest)
   else if ('advance' in action) await stage.until(() => false, action.advance)
   else if ('leap' in action) await stage.leap(action.leap)
+  else if ('image' in action) rollOut(stage, action)
   else await stage.restart()
 }

@@ -11,6 +11,7 @@ import { applySchema } from '../../../src/store/schema.ts'
 import { activityIn, type Activity } from '../../../src/store/activity.ts'
 import { classesIn, type ClassStore } from '../../../src/store/classes.ts'
 import { fleetIn, type FleetStore } from '../../../src/store/fleet.ts'
+import { poolStoresIn, type PoolStores } from '../../../src/pools.ts'
 import { orphansIn } from '../../../src/store/orphans.ts'
 import { replaysIn, type Replays } from '../../../src/store/replays.ts'
 import { rolloutsIn, type Rollouts } from '../../../src/store/rollouts.ts'
@@ -26,6 +27,9 @@ export interface Database {
   readonly orphans: ReturnType<typeof orphansIn>
   readonly money: Money
   readonly replays: Replays
+  readonly pools: PoolStores
+  /** The uids of the members that were given up without having been claimed: they end with their volumes. */
+  retiredMembers(): Promise<ReadonlySet<string>>
   readonly feeds: Feeds
   /** Everything that is stored, by collection. */
   dump(): Promise<Dump>
@@ -36,7 +40,7 @@ export interface Database {
   close(): Promise<void>
 }
 
-const collections = ['tenants', 'fleet', 'ledger', 'activity'] as const
+const collections = ['tenants', 'fleet', 'ledger', 'activity', 'pools', 'arrivals'] as const
 
 export type Dump = ReadonlyMap<string, readonly Document[]>
 
@@ -54,6 +58,7 @@ const storesIn = (db: Db) => ({
   orphans: orphansIn(db),
   money: moneyIn(db, { billingSecrets: undefined, allowPrivate: true }, webhookKeys),
   replays: replaysIn(db),
+  pools: poolStoresIn(db),
 })
 
 export async function openDatabase(): Promise<Database> {
@@ -69,6 +74,14 @@ export async function openDatabase(): Promise<Database> {
   return {
     ...stores,
     feeds,
+    retiredMembers: async () => {
+      const filter = { 'pool.retiredAt': { $exists: true } }
+      const records = await db
+        .collection<{ _id: string }>('tenants')
+        .find(filter, { projection: { _id: 1 } })
+        .toArray()
+      return new Set(records.map(({ _id }) => _id))
+    },
     dump: async () => {
       const all = collections.map(async (name) => [name, await db.collection(name).find().toArray()] as const)
       return new Map<string, Document[]>(await Promise.all(all))

@@ -160,7 +160,7 @@ function callProblems({ before, after }: Ends, wanted: NonNullable<Expectation['
 
 /** Everything but the trace that is not as expected. */
 export function problemsOf(ends: Ends, expected: Expectation): string[] {
-  const { world, calls, tenants = {}, every } = expected
+  const { world, calls, tenants = {}, every, pools = {} } = expected
   const names = [...ends.after.tenants.keys()]
   const told = (name: string, wanted: TenantExpectation) =>
     tenantProblems(ends, name, wanted).map((problem) => (names.length === 1 ? problem : `${name}: ${problem}`))
@@ -170,6 +170,7 @@ export function problemsOf(ends: Ends, expected: Expectation): string[] {
     ...(every === undefined ? [] : names.flatMap((name) => told(name, every))),
     ...(world === undefined ? [] : worldProblems(ends, world)),
     ...readProblems(ends, expected.reads),
+    ...Object.entries(pools).flatMap(([name, wanted]) => unlike(ends.after.pools[name], wanted, `pool ${name}`)),
     ...(calls === undefined ? [] : callProblems(ends, calls)),
   ]
 }

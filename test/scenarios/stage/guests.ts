@@ -2,6 +2,7 @@
 // it is, leaves its owner's name on the volume, installs the browser packages once per root filesystem, and answers a probe.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { PERSONALISE } from '../../../boot/personalise.ts'
 import type { ObservedGuest, ObservedMachine } from '../../../reconciler/observed.ts'
 import type { Probe, Sleeper } from '../../../reconciler/ports.ts'
 import type { Clock } from '../../../specs/clock.ts'
@@ -34,6 +35,8 @@ export interface Mood {
   readonly jobIn: number
   /** Live channels. */
   readonly channels: readonly string[]
+  /** The same for telling a gateway whose it is. */
+  readonly tellExits: readonly number[]
 }
 
 export type MoodChange = { readonly [Part in keyof Mood]?: Mood[Part] | undefined }
@@ -92,7 +95,15 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
   const bornAt = new Map(saved?.bornAt)
   const bootOf = new Map(saved?.bootOf)
   const trespasses: string[] = []
-  let mood: Mood = { gateway: 'well', installExits: [], renewExits: [], busy: '', jobIn: 0, channels: [] }
+  let mood: Mood = {
+    gateway: 'well',
+    installExits: [],
+    renewExits: [],
+    tellExits: [],
+    busy: '',
+    jobIn: 0,
+    channels: [],
+  }
   let jobAt: number | undefined
   const sleepers = new Map<string, ReturnType<typeof modelSleeper>>()
   const sleeperOf = (machine: string) => {
@@ -135,6 +146,11 @@ export function scenarioGuests(clock: Pick<Clock, 'now'>, saved?: SavedGuests): 
       if (exit !== 0) return said(exit, `the gateway cannot read ${command.at(-1) ?? ''}`)
       note(uidOf(guest), { tokens: [...historyOf(uidOf(guest)).tokens, command.at(-1) ?? ''] })
       return said(0)
+    }
+    if (command.includes(PERSONALISE)) {
+      const [exit = 0, ...rest] = mood.tellExits
+      mood = { ...mood, tellExits: rest }
+      return said(exit)
     }
     if (guest === undefined || !command.includes('moorage-prepare')) return inner.exec(machine, command, timeoutMs)
     const [exit, ...rest] = mood.installExits

@@ -15,11 +15,13 @@ export interface Watched {
 
 const gone = new Set(['pending_destroy', 'destroyed'])
 
-function volumeProblems({ world }: Seen, { purging, excused }: Watched, allow: Scenario['allow']): string[] {
+function volumeProblems({ world, retired }: Seen, { purging, excused }: Watched, allow: Scenario['allow']): string[] {
   const byOwner = Object.groupBy(world.volumes, (volume) => ownerOf(volume)?.uid ?? '')
   return Object.entries(byOwner).flatMap(([uid, volumes = []]) => {
     if (uid === '') return []
-    const lost = volumes.filter(({ id, state }) => gone.has(state) && !excused.has(id) && !purging.has(uid))
+    const lost = volumes.filter(
+      ({ id, state }) => gone.has(state) && !excused.has(id) && !purging.has(uid) && !retired.has(uid),
+    )
     const live = volumes.filter(({ state }) => !gone.has(state))
     return [
       ...lost.map(({ id }) => `volume ${id} of ${uid} is destroyed, and nobody purged that tenant`),

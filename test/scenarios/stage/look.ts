@@ -35,6 +35,14 @@ export interface Seen {
   readonly tenants: ReadonlyMap<string, Tenant | undefined>
   readonly uids: ReadonlyMap<string, string>
   readonly world: FlyWorld
+  /** The status of each pool. */
+  readonly pools: Readonly<Record<string, unknown>>
+  /** Members of pools that were given up. */
+  readonly retired: ReadonlySet<string>
+}
+
+interface PoolAnswer {
+  readonly items: readonly { readonly name: string; readonly status: unknown }[]
 }
 
 const naming = { prefix: 'kc', environment: 'test' }
@@ -70,6 +78,7 @@ export async function lookAround(stage: Stage, uids: ReadonlyMap<string, string>
   const tenants = new Map<string, Tenant | undefined>()
   for (const [name, uid] of uids) tenants.set(name, await stage.stores.tenants.get(uid))
   const world = (await stage.fly('GET', '/_sim/state')).body as FlyWorld
+  const { items } = (await stage.api('GET', '/v1/pools')).body as PoolAnswer
   const ours = <Each extends { readonly app_name: string }>(all: readonly Each[]) =>
     all.filter(({ app_name: name }) => name === app)
   const { machines, volumes, certificates } = world
@@ -77,6 +86,8 @@ export async function lookAround(stage: Stage, uids: ReadonlyMap<string, string>
     at: stage.clock.now(),
     tenants,
     uids,
+    pools: Object.fromEntries(items.map(({ name, status }) => [name, status])),
+    retired: await stage.stores.retiredMembers(),
     world: { ...world, machines: ours(machines), volumes: ours(volumes), certificates: ours(certificates) },
   }
 }

@@ -32,6 +32,7 @@ const mood = z
     busy: z.string(),
     jobIn: duration,
     channels: z.array(z.string()),
+    tellExits: z.array(z.int()),
   })
   .partial()
 
@@ -58,6 +59,8 @@ const action = z.union([
   /** Time goes on while nobody looks, as when a laptop sleeps: timers on the way fire once, late. */
   z.strictObject({ leap: duration }),
   z.strictObject({ restart: z.literal('controller') }),
+  /** A class has another image, as after a whole rollout. */
+  z.strictObject({ image: z.string(), class: z.string().default('standard') }),
 ])
 
 /** `True Running`, `absent`, or with more about it. */
@@ -113,6 +116,8 @@ const expectation = z.strictObject({
   calls: z.record(z.string(), amount).optional(),
   /** Calls that only looked. */
   reads: amount.optional(),
+  /** Part of the status of each pool, as the REST API has it. */
+  pools: z.record(z.string(), json).optional(),
   ...tenantExpectation,
   tenants: z.record(z.string(), z.strictObject(tenantExpectation)).optional(),
   every: z.strictObject(tenantExpectation).optional(),

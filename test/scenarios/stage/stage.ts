@@ -7,7 +7,7 @@ import { Keeper } from '../../../reconciler/guards/keeper.ts'
 import type { FleetMode } from '../../../reconciler/guards/view.ts'
 import type { PlatformSettings, Ports } from '../../../reconciler/ports.ts'
 import { resolveSpec } from '../../../specs/class.ts'
-import type { PoolService } from '../../../src/pools.ts'
+import { openPools, poolKeeper } from '../../../src/pools.ts'
 import { startApi } from '../../../src/api/server.ts'
 import { readClasses } from '../../../src/classes.ts'
 import { readConfig } from '../../../src/config.ts'
@@ -40,6 +40,8 @@ export interface Stage {
   readonly stores: Stores
   readonly guests: ScenarioGuests
   readonly recorder: Recorder
+  /** The classes, in which a scenario may change an image, as after a whole rollout. */
+  readonly book: ClassBook
   /** One call of the simulated Fly, below its root. */
   fly(method: string, path: string, body?: unknown): Promise<Reply>
   /** One call of the REST API, as its admin. */
@@ -96,7 +98,7 @@ function settingsOf(more: Partial<PlatformSettings>): PlatformSettings {
     MOORAGE_SIM_SCALE: '1',
   })
   // What boots inside a machine is tested elsewhere, and long texts in every answer cost time.
-  const short = { bootScript: '#!/bin/sh\n', bridgeSource: '//\n' }
+  const short = { bootScript: "#!/bin/sh\napply='\n'\n", bridgeSource: '//\n' }
   return { ...platformSettings({ config, proxyPort: undefined }), ...short, ...more }
 }
 
@@ -115,6 +117,7 @@ interface Parts {
   readonly settings: PlatformSettings
   readonly mode: FleetMode
   readonly resyncEveryMs: number
+  readonly book: ClassBook
 }
 
 interface Hands {
@@ -125,16 +128,15 @@ interface Hands {
 
 /** What src/reconciler.ts puts together for a process, without the lease, which only this one could want. */
 async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands> {
-  const { clock, stillness, stores, settings, recorder: journal, mode } = parts
+  const { clock, stillness, stores, settings, recorder: journal, mode, book } = parts
   const keys = await keysFrom(new Uint8Array(32).fill(7), clock)
-  const classes = readClasses()
   const client = flyClient({ baseUrl: parts.flyUrl, token: 'fm2_scenario', clock, timeoutMs: 10_000, limits: {} })
   const memory = new FleetMemory()
   const guards = new Keeper({
     ...{ clock, store: stores.fleet, mode, scale: settings.scale, wake, leads: () => true },
-    guestOf: ({ spec }) => {
-      const defaults = classes.get(spec.class)?.spec
-      return defaults === undefined ? undefined : resolveSpec(spec, defaults).guest
+    guestOf: (tenant) => {
+      const defaults = book.classOf(tenant)
+      return defaults === undefined ? undefined : resolveSpec(tenant.spec, defaults).guest
     },
     failed: (error) => journal.defect('*', error),
   })
@@ -155,7 +157,7 @@ async function handsOf(parts: Parts, wake: (uid: string) => void): Promise<Hands
     clock,
     journal,
     settings,
-    classOf: ({ spec }) => classes.get(spec.class)?.spec,
+    classOf: (tenant) => book.classOf(tenant),
     guards: journal.over(guards),
     seen: (uid) => memory.idsOf(uid),
     term: () => 1,
@@ -177,7 +179,8 @@ async function startCrew(parts: Parts): Promise<Crew> {
     const { ports, guards, memory } = await handsOf(parts, wake)
     await guards.load()
     stores.listen({ wish: (wish) => guards.follow(wish), woken: wake })
-    const sweeps = [guards.judge.bind(guards), memory.take.bind(memory)]
+    const pools = poolKeeper(ports, stores.pools, stores.tenants, () => {})
+    const sweeps = [guards.judge.bind(guards), memory.take.bind(memory), pools.sweep.bind(pools)]
     active = new Controller(ports, { workers: 32, sweeps })
     await active.start()
     return guards
@@ -206,22 +209,16 @@ async function startCrew(parts: Parts): Promise<Crew> {
   }
 }
 
-/** No scenario is about pools yet. */
-const absent = () => Promise.reject(new Error('there are no pools on this stage'))
-const noPools: PoolService = {
-  store: { read: absent, all: () => Promise.resolve([]), add: absent, change: absent, remove: absent },
-  status: absent,
-  claim: absent,
-  arrived: () => {},
-}
-
-function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => void) {
+function openApi({ clock, stores, settings, book }: Parts, log: (sentence: string) => void) {
   const { tenants, fleet } = stores
-  const book = new ClassBook()
-  for (const document of readClasses().values()) book.takeClass(newClass(document, document.name, clock.now()))
+  const warn = (_fields: object, message: string) => log(message)
+  const pools = openPools({
+    ...{ stores: stores.pools, classes: book, clock, scale: settings.scale },
+    ...{ note: () => {}, log: { warn } },
+  })
   return startApi({
     ...{ host: '127.0.0.1', port: 0, tenants, fleet, classes: book, policy: settings, adminToken, clock },
-    log: { info: () => {}, warn: () => {}, error: (_fields, message) => log(message) },
+    log: { info: () => {}, warn, error: (_fields, message) => log(message) },
     jwks: () => ({ keys: [] }),
     ready: () => Promise.resolve({ ok: true, checks: {} }),
     // The change stream wakes the controller.
@@ -234,8 +231,14 @@ function openApi({ clock, stores, settings }: Parts, log: (sentence: string) => 
     adopt: undefined,
     ...callersInMemory(clock),
     ...stores.rest,
-    pools: noPools,
+    ...{ pools, claim: (tenant) => pools.claim(tenant), arrived: (tenant) => pools.arrived(tenant) },
   })
+}
+
+function shippedClasses(clock: VirtualClock): ClassBook {
+  const book = new ClassBook()
+  for (const document of readClasses().values()) book.takeClass(newClass(document, document.name, clock.now()))
+  return book
 }
 
 /** Goes from timer to timer, and lets everything come to rest in between. */
@@ -268,7 +271,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   stillness.hold(sim.url)
   const stores = stageStores(database, stillness)
   const settings = settingsOf(options.settings)
-  const own = { clock, stillness, stores, guests, recorder: recorder(), settings }
+  const own = { clock, stillness, stores, guests, recorder: recorder(), settings, book: shippedClasses(clock) }
   const parts: Parts = { ...own, flyUrl: sim.url, mode, resyncEveryMs }
   const api = await openApi(parts, options.log)
   const until: Stage['until'] = (done, limitMs) => passTime(parts, done, limitMs)

@@ -2,6 +2,8 @@
 import type { TenantSink } from '../../../reconciler/ports.ts'
 import type { Activity } from '../../../src/store/activity.ts'
 import type { FleetStore } from '../../../src/store/fleet.ts'
+import type { PoolStores } from '../../../src/pools.ts'
+import type { Members } from '../../../src/store/members.ts'
 import type { Tenants } from '../../../src/store/tenants.ts'
 import type { Listener } from './feeds.ts'
 import type { Database } from './database.ts'
@@ -14,16 +16,18 @@ export interface Stores {
   /** Tells of changes from now on, in place of whoever was told before. */
   listen(listener: Pick<Listener, 'wish' | 'woken'>): void
   close(): void
+  readonly pools: PoolStores
+  retiredMembers(): Promise<ReadonlySet<string>>
   /** What no scenario is about yet, straight from the database. */
   readonly rest: Pick<Database, 'classStore' | 'rollouts' | 'orphans' | 'money' | 'replays'>
 }
 
 /** Changes of tenants that were not written here belong to an earlier scenario. */
-function watchedTenants({ tenants: inner }: Database, stillness: Stillness) {
+function watchedTenants({ tenants: inner, pools }: Database, stillness: Stillness) {
   const written = new Set<string>()
   let sink: TenantSink | undefined
   const read = <T>(call: Promise<T>): Promise<T> => stillness.busy(call)
-  const write = async <T>(uid: string, wrote: (answer: T) => boolean, call: () => Promise<T>): Promise<T> => {
+  const write: Write = async (uid, wrote, call) => {
     written.add(uid)
     // Counted before: the change may be told before the write is answered.
     stillness.events(1)
@@ -80,7 +84,50 @@ function watchedTenants({ tenants: inner }: Database, stillness: Stillness) {
       return Promise.resolve({ close: () => Promise.resolve(void (sink = undefined)) })
     },
   }
-  return { tenants, told }
+  return { tenants, told, members: watchedMembers(pools.members, stillness, write) }
+}
+
+type Write = <T>(uid: string, wrote: (answer: T) => boolean, call: () => Promise<T>) => Promise<T>
+
+/** Members are tenants' documents: what is written to them is told as theirs is. */
+function watchedMembers(inner: Members, stillness: Stillness, write: Write): Members {
+  return {
+    all: () => stillness.busy(inner.all()),
+    ofPool: (name) => stillness.busy(inner.ofPool(name)),
+    retired: (since) => stillness.busy(inner.retired(since)),
+    claimed: (since) => stillness.busy(inner.claimed(since)),
+    ready: (region, className) => stillness.busy(inner.ready(region, className)),
+    retire: (member, now) =>
+      write(
+        member.uid,
+        (answer) => answer !== undefined,
+        () => inner.retire(member, now),
+      ),
+    claim: (member, tenant) =>
+      write(
+        member.uid,
+        (answer) => answer !== undefined,
+        () => inner.claim(member, tenant),
+      ),
+  }
+}
+
+function watchedPools({ pools, arrivals }: PoolStores, members: Members, stillness: Stillness): PoolStores {
+  return {
+    members,
+    pools: {
+      read: (name) => stillness.busy(pools.read(name)),
+      all: () => stillness.busy(pools.all()),
+      add: (found) => stillness.busy(pools.add(found)),
+      change: (before, spec) => stillness.busy(pools.change(before, spec)),
+      remove: (before) => stillness.busy(pools.remove(before)),
+    },
+    arrivals: {
+      note: (region, className, kind, now) => stillness.busy(arrivals.note(region, className, kind, now)),
+      since: (region, className, since) => stillness.busy(arrivals.since(region, className, since)),
+      counts: (region, className, since) => stillness.busy(arrivals.counts(region, className, since)),
+    },
+  }
 }
 
 function watchedFleet({ fleet: inner }: Database, stillness: Stillness): FleetStore {
@@ -112,7 +159,7 @@ function watchedActivity({ activity: inner }: Database, stillness: Stillness): A
 
 /** The stores of one stage over the database that all share. */
 export function stageStores(database: Database, stillness: Stillness): Stores {
-  const { tenants, told } = watchedTenants(database, stillness)
+  const { tenants, told, members } = watchedTenants(database, stillness)
   const counted =
     <A extends readonly unknown[]>(tell: (...args: A) => void) =>
     (...args: A): void => {
@@ -123,6 +170,8 @@ export function stageStores(database: Database, stillness: Stillness): Stores {
     tenants,
     fleet: watchedFleet(database, stillness),
     activity: watchedActivity(database, stillness),
+    pools: watchedPools(database.pools, members, stillness),
+    retiredMembers: () => stillness.busy(database.retiredMembers()),
     rest: {
       classStore: database.classStore,
       rollouts: database.rollouts,

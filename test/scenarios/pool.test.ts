@@ -1,0 +1,3 @@
+import { testScenarios } from './declare.ts'
+
+testScenarios('pool')
