@@ -155,6 +155,7 @@ test('a limited token reaches nothing that concerns more than its tenants', asyn
     'listClasses',
     'listEvents',
     'listSchemas',
+    'putEntitlements',
     'whoami',
   ])
 })

@@ -185,7 +185,7 @@ async function withSubjects(tenants: number, use: (subjects: readonly Subject[])
     else if (name === 'direct') subjects.push({ ...bench, name, proxy: undefined })
     else {
       const profile = options.profile !== undefined && name === 'ours' ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [] // prettier-ignore
-      subjects.push({ ...bench, name, proxy: await startPart<{ port: number }>(name, bench.settings, [...profile, ...(process.env.BENCH_NODE ? process.env.BENCH_NODE.split(' ') : [])]) })
+      subjects.push({ ...bench, name, proxy: await startPart<{ port: number }>(name, bench.settings, profile) })
     }
   }
   // Connections to every tenant that is asked exist before anything is measured, and the code is compiled.

@@ -13,7 +13,6 @@ function want(outside: Outside, part: Partial<Tenant>): void {
   outside.tenant = { ...tenant, ...part, generation: tenant.generation + 1, revision: tenant.revision + 1 }
 }
 
-
 test('unused for as long as the policy says, a tenant sleeps, with its road closed first', async (t) => {
   const outside = await running()
   await live(outside, 10 * minute)
