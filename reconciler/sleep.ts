@@ -4,7 +4,6 @@ import type { Instant } from '../specs/clock.ts'
 import type { ChannelsRecord, SleepRecord, Tenant } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { Created } from './execute.ts'
-import { asleepAfter } from './idle.ts'
 import type { ObservedMachine } from './observed.ts'
 import type { SleepAnswer } from './ports.ts'
 import type { Step } from './step.ts'
@@ -21,24 +20,21 @@ const spareMs = 15_000
 /** An answer older than this belongs to an earlier sleep: OpenClaw's own lease lasts two minutes. */
 const leaseMs = 120_000
 
-/** The same for each time that it is asked for one sleep, also by another process. */
-function requestOf(input: PlanInput): string {
-  const { uid, generation } = input.tenant
-  return `${uid}-${generation}-${asleepAfter(input) ?? 'rest'}`
-}
+/** An owner's word is carried out; the idle policy asks. */
+const drains = ({ wish }: PlanInput) => wish.effective !== 'idle-suspended'
 
 function ofThisSleep(input: PlanInput, { id }: ObservedMachine): SleepRecord | undefined {
   const { sleep } = input.tenant.status
-  const same = sleep?.machine === id && sleep.request === requestOf(input)
+  const same = sleep?.machine === id && sleep.drain === drains(input)
   return same && input.now - sleep.at < leaseMs ? sleep : undefined
 }
 
 function ask(input: PlanInput, { id, address, incarnation }: ObservedMachine): Decision {
-  const idle = input.wish.effective === 'idle-suspended'
-  const channels = idle && input.wish.resolved?.idle.withChannels !== true
+  const drain = drains(input)
+  const channels = !drain && input.wish.resolved?.idle.withChannels !== true
   return act({
     ...{ kind: 'prepareSleep', id, address, incarnation },
-    ...{ request: requestOf(input), drain: !idle, channels },
+    ...{ drain, channels },
   })
 }
 
@@ -88,15 +84,10 @@ export function sleepAfter({ tenant, wish }: PlanInput, { machine }: World): Sle
 
 type Prepare = Extract<Step, { kind: 'prepareSleep' }>
 
-function recordOf(
-  tenant: Tenant,
-  { id, request }: Prepare,
-  answer: SleepAnswer,
-  now: Instant,
-): SleepRecord | undefined {
+function recordOf(tenant: Tenant, { id, drain }: Prepare, answer: SleepAnswer, now: Instant): SleepRecord | undefined {
   const { sleep: before } = tenant.status
-  const same = before?.machine === id && before.request === request && now - before.at < leaseMs ? before : undefined
-  const base = { machine: id, request, since: same?.since ?? now, at: now, silent: 0 }
+  const same = before?.machine === id && before.drain === drain && now - before.at < leaseMs ? before : undefined
+  const base = { machine: id, drain, since: same?.since ?? now, at: now, silent: 0 }
   switch (answer.kind) {
     case 'channels':
       return undefined

@@ -53,13 +53,12 @@ export type Step =
   | { readonly kind: 'renewToken'; readonly id: string; readonly boot: string }
   /** Tells the running gateway of a claimed machine whose it is; `specHash`: the wish that it is told. */
   | { readonly kind: 'personalise'; readonly id: string; readonly boot: string; readonly specHash: string }
-  /** Asks the gateway to finish what runs and to take nothing new. `request` names this sleep. */
+  /** Asks the gateway to finish what runs and to take nothing new. */
   | {
       readonly kind: 'prepareSleep'
       readonly id: string
       readonly address: string
       readonly incarnation: number
-      readonly request: string
       /** An owner's word: it takes nothing new while it finishes. Else it is only ready when nothing runs anyway. */
       readonly drain: boolean
       /** Whether live channels keep it awake. */

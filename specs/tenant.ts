@@ -111,8 +111,8 @@ export interface CrashRecord {
 /** What the gateway last said when it was asked to make ready for its machine's sleep. */
 export interface SleepRecord {
   readonly machine: string
-  /** Names this sleep to the gateway: the same each time that it is asked. */
-  readonly request: string
+  /** Whether it was to take nothing new (an owner's word), or only asked (the idle policy). */
+  readonly drain: boolean
   /** When it was first asked, when it answered last, and how often in a row it did not. */
   readonly since: Instant
   readonly at: Instant

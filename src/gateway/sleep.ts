@@ -31,8 +31,6 @@ const account = z.looseObject({
 const channels = z.looseObject({ channelAccounts: z.record(z.string(), z.array(account)).default({}) })
 
 export interface SleepQuestion {
-  /** The same for each try of one sleep: a repeated call is the same suspension, and renews it. */
-  readonly request: string
   /** Takes nothing new while what runs is finished; else a gateway that is busy goes on as it was. */
   readonly drain: boolean
   /** Whether a live channel is an answer. */
@@ -73,9 +71,24 @@ const names = (blockers: readonly unknown[]) =>
     .join(', ')
     .slice(0, 200)
 
-async function ask(call: GatewayCall, { request, drain }: SleepQuestion, wakeAt: number | undefined) {
-  const params = { requestId: request, ...(drain ? { drain } : {}) }
-  const answer = prepared.parse(await callGateway(call, 'gateway.suspend.prepare', params))
+/** The request is the same for each try, also of another process: the gateway renews what it is ready for. */
+async function prepare(call: GatewayCall, drain: boolean) {
+  const params = { requestId: `moorage-${drain ? 'rest' : 'idle'}`, ...(drain ? { drain } : {}) }
+  return prepared.parse(await callGateway(call, 'gateway.suspend.prepare', params))
+}
+
+/** Ready for a sleep of the other kind, it refuses this one: that is taken back by its name, which asking again tells. */
+async function prepareAnyway(call: GatewayCall, drain: boolean) {
+  const first = await prepare(call, drain)
+  if (first.status !== 'conflict') return first
+  const { suspensionId } = await prepare(call, !drain)
+  if (suspensionId === undefined) return first
+  await endSleep(call, suspensionId)
+  return prepare(call, drain)
+}
+
+async function ask(call: GatewayCall, { drain }: SleepQuestion, wakeAt: number | undefined) {
+  const answer = await prepareAnyway(call, drain)
   const { status, reason, suspensionId: suspension, expiresAtMs: until = 0, blockers } = answer
   if (status === 'ready' && suspension !== undefined) return { kind: 'ready', suspension, until, wakeAt } as const
   const retryAfterMs = Math.min(answer.retryAfterMs ?? usualRetryMs, drain ? mostRetryMs : Infinity)

@@ -38,7 +38,7 @@ const shown: Readonly<Record<string, Row>> = {
   ...{ 'spec.image': wish('ghcr.io/openclaw/openclaw:2027.1.1'), 'spec.guest.cpuKind': wish('performance') },
   ...{ 'spec.guest.cpus': wish(4), 'spec.guest.memoryMb': wish(2048), 'spec.volume.sizeGb': wish(7) },
   ...{ 'spec.config': wish({ key: 'x' }), 'spec.domains': wish(['a.test']), 'spec.idle.afterMinutes': wish(3) },
-  ...{ 'spec.update': wish('immediate'), 'spec.paused': wish(true) },
+  ...{ 'spec.idle.withChannels': wish(true), 'spec.update': wish('immediate'), 'spec.paused': wish(true) },
   ...{ 'entitlement.state': billed('suspended'), 'entitlement.reason': billed('past due') },
   ...{ 'parked.entitlement.state': parked('ended'), 'parked.entitlement.reason': parked('x') },
   'parked.since': parked('2026-01-01T00:00:00Z'),

@@ -11,7 +11,7 @@ const jobs = [
 ]
 const ready = { status: 'ready', suspensionId: 's1', expiresAtMs: 120_000, activeCount: 0, blockers: [] }
 
-const idle = { request: 'r1', drain: false, channels: true }
+const idle = { drain: false, channels: true }
 const noChannels = { channelAccounts: { telegram: [{ accountId: 'default', enabled: true, configured: false }] } }
 const asked = { 'cron.list': () => ({ jobs }), 'channels.status': () => noChannels }
 
@@ -24,7 +24,7 @@ test('ready to sleep: until when, and when the user’s own next job wants it aw
     'gateway.suspend.resume': ({ suspensionId }) => (resumed.push(suspensionId), {}),
   })
   t.deepEqual(await prepareSleep(call, idle), { kind: 'ready', suspension: 's1', until: 120_000, wakeAt: 5_000 })
-  t.deepEqual(requests, ['r1'])
+  t.deepEqual(requests, ['moorage-idle'])
   await endSleep(call, 's1')
   t.deepEqual(resumed, ['s1'])
 })
@@ -72,4 +72,22 @@ test('ready from a try whose answer was lost, it is opened to read its jobs firs
   })
   t.like(await prepareSleep(call, idle), { kind: 'busy', retryAfterMs: 1_000 })
   t.deepEqual(resumed, ['s1'])
+})
+
+test('ready for a sleep of the other kind, it is made ready for this one', async (t) => {
+  let held: { request: unknown; drain: unknown } | undefined = { request: 'moorage-idle', drain: undefined }
+  const call = await startGateway(t, {
+    'gateway.suspend.prepare': ({ requestId: request, drain }) => {
+      if (held !== undefined && (held.request !== request || held.drain !== drain)) return { status: 'conflict' }
+      held = { request, drain }
+      return { ...ready, suspensionId: `of ${String(request)}` }
+    },
+    'gateway.suspend.resume': ({ suspensionId }) => {
+      if (suspensionId === `of ${String(held?.request)}`) held = undefined
+      return {}
+    },
+  })
+  const answer = await prepareSleep(call, { drain: true, channels: false })
+  t.like(answer, { kind: 'ready', suspension: 'of moorage-rest' })
+  t.deepEqual(held, { request: 'moorage-rest', drain: true })
 })

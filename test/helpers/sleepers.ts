@@ -22,7 +22,7 @@ export const restful: SleepMood = { busy: undefined, silent: false, jobAt: undef
 
 export interface ModelSleeper extends Sleeper {
   mood: SleepMood
-  /** The sleep that it is ready for, or makes ready for. */
+  /** The kind of sleep that it is ready for, or makes ready for. */
   readonly held: () => string | undefined
 }
 
@@ -35,13 +35,13 @@ export function modelSleeper(clock: Pick<Clock, 'now'>, trip: (call: string) => 
   return {
     mood: restful,
     held: () => current()?.request,
-    async prepare(_uid, { request, drain, channels }): Promise<SleepAnswer> {
+    async prepare(_uid, { drain, channels }): Promise<SleepAnswer> {
       trip('prepareSleep')
       const { busy, silent, jobAt, channels: live } = this.mood
       if (silent) return { kind: 'silent', why: 'refused' }
       if (channels && live.length > 0) return { kind: 'channels', names: live }
-      if (current() !== undefined && current()?.request !== request)
-        return { kind: 'busy', why: 'conflict', retryAfterMs: 5_000 }
+      const request = drain ? 'rest' : 'idle'
+      if (current()?.request !== request) held = undefined
       const until = clock.now() + leaseMs
       if (busy === undefined || drain) held = { request, until }
       const suspension = held === undefined ? undefined : `suspension of ${request}`

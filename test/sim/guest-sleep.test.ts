@@ -18,8 +18,8 @@ async function sleepy(t: Parameters<typeof ending>[0]) {
   const machine = { id: 'm1', address, incarnation: 2 }
   return {
     startup: async () => (await ask(start, '/startupz')).status,
-    prepare: (request: string, drain = false) =>
-      sleeper.prepare('tenantuidone', { kind: 'prepareSleep', ...machine, request, drain, channels: true }),
+    prepare: (drain = false) =>
+      sleeper.prepare('tenantuidone', { kind: 'prepareSleep', ...machine, drain, channels: !drain }),
     end: (suspension: string) => sleeper.end('tenantuidone', { kind: 'endSleep', ...machine, suspension }),
     stop: () => host.stop('m1'),
     lives: (life: object) => {
@@ -29,39 +29,41 @@ async function sleepy(t: Parameters<typeof ending>[0]) {
   }
 }
 
-test('ready for sleep it takes nothing new until it is opened; another sleep cannot come between', async (t) => {
+test('ready for sleep it takes nothing new until it is opened; an owner’s word takes the place of the idle policy’s', async (t) => {
   const gateway = await sleepy(t)
   gateway.lives({ jobs: [{ id: '1', enabled: true, nextRunAtMs: 5_000 }] })
   t.is(await gateway.startup(), 200)
-  const answer = await gateway.prepare('r1')
+  const answer = await gateway.prepare()
   t.like(answer, { kind: 'ready', wakeAt: 5_000 })
   t.is(await gateway.startup(), 503)
-  t.like(await gateway.prepare('r2'), { kind: 'busy', why: 'conflict' })
-  const suspension = answer.kind === 'ready' ? answer.suspension : ''
+  const second = await gateway.prepare(true)
+  t.like(second, { kind: 'ready', wakeAt: undefined })
+  const suspension = second.kind === 'ready' ? second.suspension : ''
+  t.not(suspension, answer.kind === 'ready' ? answer.suspension : '')
   t.is(await gateway.end(suspension), 'open')
   t.is(await gateway.startup(), 200)
 })
 
 test('an answer that was lost is asked for again, and the jobs are read all the same', async (t) => {
   const gateway = await sleepy(t)
-  t.like(await gateway.prepare('r1'), { kind: 'ready' })
-  t.like(await gateway.prepare('r1'), { kind: 'busy', retryAfterMs: 1_000 })
-  t.like(await gateway.prepare('r1'), { kind: 'ready' })
+  t.like(await gateway.prepare(), { kind: 'ready' })
+  t.like(await gateway.prepare(), { kind: 'busy', retryAfterMs: 1_000 })
+  t.like(await gateway.prepare(), { kind: 'ready' })
 })
 
 test('busy it goes on, unless it is told to drain; channels keep it awake; what is gone is silent', async (t) => {
   const gateway = await sleepy(t)
   gateway.lives({ blockers: ['1 active run'] })
-  t.like(await gateway.prepare('r1'), { kind: 'busy', why: '1 active run', suspension: undefined })
+  t.like(await gateway.prepare(), { kind: 'busy', why: '1 active run', suspension: undefined })
   t.is(await gateway.startup(), 200)
-  t.like(await gateway.prepare('r2', true), { kind: 'busy', why: '1 active run' })
+  t.like(await gateway.prepare(true), { kind: 'busy', why: '1 active run' })
   t.is(await gateway.startup(), 503)
   gateway.lives({})
-  t.like(await gateway.prepare('r2', true), { kind: 'ready' })
+  t.like(await gateway.prepare(true), { kind: 'ready' })
   const other = await sleepy(t)
   other.lives({ channelAccounts: { telegram: [{ enabled: true, configured: true }] } })
-  t.deepEqual(await other.prepare('r1'), { kind: 'channels', names: ['telegram'] })
+  t.deepEqual(await other.prepare(), { kind: 'channels', names: ['telegram'] })
   await other.stop()
-  t.like(await other.prepare('r1'), { kind: 'silent' })
+  t.like(await other.prepare(), { kind: 'silent' })
   t.is(await other.end('s1'), 'silent')
 })
