@@ -191,7 +191,8 @@ test('a volume that is gone is never replaced by an empty one', async (t) => {
 test('a machine that stops by itself is started at once, then later and later', async (t) => {
   const outside = await running()
   const starts: number[] = []
-  for (let round = 0; round < 6; round += 1) {
+  // With the fifth it is left to a person (crash-loop.test.ts).
+  for (let round = 0; round < 4; round += 1) {
     set(outside, { state: 'stopped' })
     const died = outside.clock.now()
     const count = () => outside.mutations.filter((step) => step === 'startMachine').length
@@ -201,7 +202,7 @@ test('a machine that stops by itself is started at once, then later and later', 
     if (round === 3) t.is(condition(outside, 'Ready')?.reason, 'MachineBusy')
     while (states(outside) !== 'started') await live(outside, 1_000)
   }
-  t.deepEqual(starts, [0, 1, 2, 4, 8, 16])
+  t.deepEqual(starts, [0, 1, 2, 4])
   await live(outside, 11 * minute)
   t.is(outside.tenant.status.crash, undefined)
 })
