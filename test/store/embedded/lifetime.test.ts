@@ -101,7 +101,7 @@ test('a file that is no database of ours is refused and left alone', async (t) =
 
 test('close ends connections and waiting streams, and can be called twice', async (t) => {
   const server = await startEmbedded({ folder: join(await temporaryFolder(t), 'db') })
-  const client = new MongoClient(server.uri, { serverSelectionTimeoutMS: 300, monitorCommands: true })
+  const client = new MongoClient(server.uri, { serverSelectionTimeoutMS: 10_000, monitorCommands: true })
   const isWaiting = Promise.withResolvers<undefined>()
   client.on('commandStarted', ({ commandName }) => {
     if (commandName === 'getMore') isWaiting.resolve(undefined)
