@@ -69,6 +69,8 @@ export class Vigil {
   #look(): void {
     const now = this.#options.clock.now()
     for (const watched of [...this.#watched]) {
+      // The end of one may have been the end of another.
+      if (this.#watched[watched.at] !== watched) continue
       const moved = watched.socket.bytesRead + watched.socket.bytesWritten
       if (moved !== watched.moved) {
         watched.moved = moved

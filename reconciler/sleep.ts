@@ -32,10 +32,7 @@ function ofThisSleep(input: PlanInput, { id }: ObservedMachine): SleepRecord | u
 function ask(input: PlanInput, { id, address, incarnation }: ObservedMachine): Decision {
   const drain = drains(input)
   const channels = !drain && input.wish.resolved?.idle.withChannels !== true
-  return act({
-    ...{ kind: 'prepareSleep', id, address, incarnation },
-    ...{ drain, channels },
-  })
+  return act({ kind: 'prepareSleep', id, address, incarnation, drain, channels })
 }
 
 function whileBusy(input: PlanInput, machine: ObservedMachine, { why = '', until }: SleepRecord): Decision {
