@@ -18,10 +18,13 @@ export function headersFrom(text: string): Record<string, string> {
   return Object.fromEntries(pairs)
 }
 
+/** With its retries. An orderly end waits for the last export, and Fly waits five seconds for an orderly end (its kill_timeout). */
+const longestMs = 3_000
+
 /** The exporter. Its failures are logged without the address and the headers, which may hold secrets. */
 export function otlpExporter({ endpoint, headers, log }: ExporterOptions): SpanExporter {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`
-  const inner = new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: 10_000 })
+  const inner = new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: longestMs })
   let failing = false
   return {
     export: (spans, done) =>

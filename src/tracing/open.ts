@@ -95,6 +95,11 @@ class Course {
     return this.#current.getStore()
   }
 
+  /** Runs the work as a part of no trace, whatever is under way. */
+  outside<T>(work: () => Promise<T>): Promise<T> {
+    return this.#current.exit(work)
+  }
+
   /** Runs the work as a span below `parent`. */
   async run<T>(
     { name, kind, values, parent }: { name: string; kind: SpanKind; values: SpanValues; parent: Context },
@@ -125,7 +130,8 @@ export function openTracing({ exporter, service, version }: TracingOptions): Tra
   return {
     spans: {
       pass: (tenant, parent, work) => {
-        if (remote(parent) === undefined) return work()
+        // It may have been woken by a timer or a slot that another tenant's request set.
+        if (remote(parent) === undefined) return course.outside(work)
         const { name, uid, generation } = tenant
         const values = { 'moorage.tenant': name, 'moorage.uid': uid, 'moorage.generation': generation }
         return course.run({ name: 'reconcile', kind: SpanKind.CONSUMER, values, parent: below(parent) }, work)

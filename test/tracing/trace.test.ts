@@ -2,8 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { otlpExporter } from '../../src/tracing/exporter.ts'
+import { openTracing } from '../../src/tracing/open.ts'
 import { api, ask, converged, flyState, put } from '../helpers/client.ts'
 import { startMoorage, withFolder } from '../helpers/processes.ts'
+import { tenantWith } from '../helpers/tenants.ts'
 import { attribute, startReceiver, type SeenSpan } from './receiver.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -69,6 +72,23 @@ test.serial('a request, the passes that follow from it and their steps are one t
     const line = lines.find(({ msg, method, status }) => msg === 'request' && method === 'PUT' && status === 201)
     t.like(line, { trace_id: traceId, span_id: request.spanId })
   })
+})
+
+test('a pass that follows from nothing is no part of the request that happened to start it', async (t) => {
+  const receiver = await startReceiver(t)
+  const exporter = otlpExporter({ endpoint: receiver.url, headers: {}, log: { warn: (_fields, said) => t.fail(said) } })
+  const tracing = openTracing({ exporter, service: 'moorage-test', version: '0' })
+  const pass = (name: string, parent: string | undefined) =>
+    tracing.spans.pass(tenantWith({}, { name }), parent, () =>
+      tracing.spans.span(`plan ${name}`, {}, () => Promise.resolve()),
+    )
+  await tracing.request({ method: 'PUT', path: '/', traceparent: '' }, async () => {
+    await pass('own', tracing.traceparent())
+    await pass('other', undefined)
+  })
+  await tracing.close()
+  const names = receiver.spans().map(({ name }) => name)
+  t.deepEqual(names.sort(), ['PUT', 'plan own', 'reconcile'])
 })
 
 test.serial('a collector that is away is said once, and nobody waits for it', (t) =>
