@@ -112,12 +112,17 @@ class Watcher<T extends Versioned> implements Watch {
     })
     this.#stream = stream
     try {
-      // The driver opens the cursor with the first read; only then are changes kept for us.
-      const pending = await stream.tryNext()
+      // The driver opens the cursor with the first read; only then are changes kept for us. That is so as soon as the server
+      // gives a place to resume from: the read itself goes on to wait for a change, for a second.
+      const placed = Promise.withResolvers<null>()
+      stream.once('resumeTokenChanged', () => placed.resolve(null))
+      const pending = stream.tryNext()
+      await Promise.race([placed.promise, pending])
       if (!first) this.#sink.missed()
       opened()
-      if (pending !== null) forward(pending, this.#sink)
-      for await (const change of stream) forward(change, this.#sink)
+      const change = await pending
+      if (change !== null) forward(change, this.#sink)
+      for await (const next of stream) forward(next, this.#sink)
     } catch (error) {
       if (!(error instanceof MongoServerError) || !withoutStreams.has(error.code)) throw error
       await this.#poll(opened)

@@ -34,8 +34,9 @@ export async function until<T>(what: string, limitMs: number, ask: () => Promise
 
 /** Only what a child needs: no setting of the person who runs the tests reaches it. */
 function cleanEnvironment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { PATH, HOME, TMPDIR } = process.env
-  return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), NO_COLOR: '1', ...extra }
+  const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env
+  const given = Object.entries({ TMPDIR, NODE_COMPILE_CACHE }).filter(([, value]) => value !== undefined)
+  return { PATH, HOME, ...Object.fromEntries(given), NO_COLOR: '1', ...extra }
 }
 
 export function startNode(script: string, env: NodeJS.ProcessEnv): Started {

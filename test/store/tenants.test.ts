@@ -1,4 +1,5 @@
 // Tenants over the real store: names, compare-and-set, watching, and a watch over a server without change streams.
+import { EventEmitter } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,7 +94,7 @@ test('a domain belongs to one tenant at a time, and tenants without domains do n
 /** The database of a server that has no change streams, as a standalone mongod. */
 function withoutStreams(db: Db): Db {
   const refuse = () => Promise.reject(new MongoServerError({ message: 'needs a replica set', code: 40_573 }))
-  const stream = { tryNext: refuse, close: () => Promise.resolve() }
+  const stream = Object.assign(new EventEmitter(), { tryNext: refuse, close: () => Promise.resolve() })
   const collection = (name: string) =>
     new Proxy(db.collection(name), {
       get: (target, key) => {
