@@ -28,11 +28,12 @@ const part = (state: Part['state'], reason: string, sentence: string, since?: In
 
 const runningOnly: readonly Subject[] = ['Prepared', 'CertificateReady', 'Routable', 'Ready']
 
-function entitled({ entitlement }: Tenant): Part {
+function entitled({ entitlement, entitledBy }: Tenant): Part {
+  const who = entitledBy === 'admin' ? 'An admin, in billing’s place,' : 'Billing'
   const reason = entitlement.reason === undefined ? '' : `: ${entitlement.reason}`
   return entitlement.state === 'active'
-    ? part('ok', 'Active', 'Billing allows the tenant to run.')
-    : part('ok', 'Suspended', `Billing says ${entitlement.state}${reason}.`)
+    ? part('ok', 'Active', `${who} allows the tenant to run.`)
+    : part('ok', 'Suspended', `${who} says ${entitlement.state}${reason}.`)
 }
 
 function ofCondition({ status }: Tenant, type: ConditionType, rests: boolean): Part {

@@ -59,14 +59,15 @@ export interface Why {
   readonly text: string
 }
 
-function becauseOf({ entitlement, spec }: Tenant, effective: EffectiveState): string {
+function becauseOf({ entitlement, entitledBy, spec }: Tenant, effective: EffectiveState): string {
   const reason = entitlement.reason === undefined ? '' : ` (${entitlement.reason})`
   switch (effective) {
     case 'deleted':
       return 'the admin wants it deleted, and that word is the last'
     case 'billing-suspended': {
       const wins = spec.state === 'running' ? '; the admin wants it running, and billing’s word wins' : ''
-      return `billing ${entitlement.state === 'ended' ? 'ended' : 'suspended'} it${reason}${wins}`
+      const who = entitledBy === 'admin' ? 'an admin, in billing’s place,' : 'billing'
+      return `${who} ${entitlement.state === 'ended' ? 'ended' : 'suspended'} it${reason}${wins}`
     }
     case 'admin-suspended':
       return 'the admin suspended it'

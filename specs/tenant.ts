@@ -252,6 +252,8 @@ export interface Tenant {
   readonly entitlement: Entitlement
   /** When a person last asked to try again at once. */
   readonly retryRequestedAt?: Instant | undefined
+  /** Whose word the entitlement is, where it is not billing's. */
+  readonly entitledBy?: 'admin' | undefined
   /** When billing's last word became true, as its webhook said: an older one that comes late changes nothing. */
   readonly entitledAt?: Instant | undefined
   /** What billing asked for in a mass change, until an admin approves it. */

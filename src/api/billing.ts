@@ -8,7 +8,7 @@ import { entitlement } from '../../specs/tenant.ts'
 import type { BillingMessages } from '../store/billing.ts'
 import { whyNotTrusted } from '../webhooks/signature.ts'
 import { bytes, document } from './body.ts'
-import { setCaller } from './caller.ts'
+import { inBillingsPlace, setCaller } from './caller.ts'
 import { json, operation, type Operation } from './operation.ts'
 import { invalid, Problem } from './problem.ts'
 import type { TenantRoutes } from './tenants.ts'
@@ -165,7 +165,8 @@ export function billingOperations(routes: BillingRoutes): readonly Operation[] {
       body: document(bulk),
       answers: { 200: json(resultsShape, { description: 'What became of each, in the order given.' }) },
       handle: async ({ context, body: { items } }) => {
-        const words = items.map(({ name, entitlement: word }) => ({ name, word: { entitlement: word } }))
+        const by = inBillingsPlace(context)
+        const words = items.map(({ name, entitlement: word }) => ({ name, word: { entitlement: word, by } }))
         context.body = { items: await takeAll(routes, context, words) }
       },
     }),

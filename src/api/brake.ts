@@ -24,9 +24,9 @@ export function brakeClass({ spec, entitlement, parked }: Asked, wanted: Entitle
   return parked === undefined ? 'counted' : 'parked'
 }
 
-/** Billing's word takes effect; a parked one is superseded. */
-export function withEntitlement(wish: TenantWish, entitlement: Entitlement): TenantWish {
-  return { ...wish, entitlement, parked: undefined }
+/** A word takes effect, billing's or an admin's in its place; a parked one is superseded. */
+export function withEntitlement(wish: TenantWish, entitlement: Entitlement, by?: 'admin'): TenantWish {
+  return { ...wish, entitlement, entitledBy: by, parked: undefined }
 }
 
 /** Billing's word waits; the first of several in a row says since when. */

@@ -35,6 +35,11 @@ export function callerOf(context: Context): Caller {
   return caller
 }
 
+/** Who says a word of billing's; undefined: billing itself. */
+export function inBillingsPlace(context: Context): 'admin' | undefined {
+  return callerOf(context).role === 'admin' ? 'admin' : undefined
+}
+
 /** The 401; it tells nothing but how to ask. */
 export function unauthorized(): Problem {
   const headers = { 'WWW-Authenticate': 'Bearer realm="moorage"' }

@@ -6,14 +6,10 @@ import type { Entitlement, Tenant, TenantDocument } from '../../specs/tenant.ts'
 
 /** The first state of a tenant: wanted, and nothing done about it yet. */
 export function newTenant(
-  {
-    name,
-    labels,
-    spec,
-    entitlement = { state: 'active' },
-  }: TenantDocument & { readonly entitlement?: Entitlement | undefined },
+  { name, labels, spec, entitlement: forced }: TenantDocument & { readonly entitlement?: Entitlement | undefined },
   { clock, policy }: { readonly clock: Clock; readonly policy: CertificatePolicy },
 ): Tenant {
+  const entitlement = forced ?? { state: 'active' }
   return {
     kind: 'Tenant',
     uid: newUid((length) => clock.bytes(length)),
@@ -21,6 +17,7 @@ export function newTenant(
     labels,
     spec,
     entitlement,
+    ...(forced === undefined ? {} : { entitledBy: 'admin' }),
     status: {
       observedGeneration: 0,
       effective: effectiveState({ admin: spec.state, billing: entitlement.state, idle: 'awake' }),

@@ -5,6 +5,7 @@ import { tenantDocument, type Tenant } from '../../specs/tenant.ts'
 import { actionOperations } from './actions.ts'
 import { document, forcible, isForced } from './body.ts'
 import { answerTenant } from './answer.ts'
+import { inBillingsPlace } from './caller.ts'
 import { notModified, preconditions } from './etag.ts'
 import { answerDryRun, type InsightRoutes } from './insight.ts'
 import { dryRunShape } from './insight-view.ts'
@@ -187,7 +188,8 @@ function writes(routes: TenantRoutes): readonly Operation[] {
       },
       problems: [404, 409],
       handle: async ({ context, params: { name }, query: { dryRun }, body }) => {
-        const take = (target: TenantRoutes) => takeWord(target, name, { entitlement: body }, preconditions(context))
+        const word = { entitlement: body, by: inBillingsPlace(context) }
+        const take = (target: TenantRoutes) => takeWord(target, name, word, preconditions(context))
         if (dryRun !== undefined) return answerDryRun(routes, context, async (dry) => (await take(dry)).tenant)
         const { tenant } = await take(routes)
         routes.wake(tenant.uid)

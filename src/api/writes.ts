@@ -54,8 +54,9 @@ export async function settled<T>(attempt: () => Promise<T | undefined>, noun = '
   throw contended(noun)
 }
 
-function wishOf({ labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore }: Tenant): TenantWish {
-  return { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore }
+function wishOf({ labels, spec, entitlement, entitledAt, entitledBy, ...rest }: Tenant): TenantWish {
+  const { retryRequestedAt, parked, restore } = rest
+  return { labels, spec, entitlement, entitledAt, entitledBy, retryRequestedAt, parked, restore }
 }
 
 function changes(tenant: Tenant, wish: TenantWish): boolean {
@@ -83,7 +84,7 @@ async function tryApply(
   checkNotPurging(before, document.spec.state)
   const own = { ...wishOf(before), labels: document.labels, spec: document.spec }
   const { entitlement } = document
-  const wish = entitlement === undefined ? own : withEntitlement(own, entitlement)
+  const wish = entitlement === undefined ? own : withEntitlement(own, entitlement, 'admin')
   if (!changes(before, wish)) return { tenant: before, created: false, changed: false }
   const tenant = await tenants.change(before, wish)
   return tenant === undefined ? undefined : { tenant, created: false, changed: true }
@@ -167,6 +168,8 @@ export type WordOutcome = 'applied' | 'unchanged' | 'parked' | 'older'
 
 export interface BillingWord {
   readonly entitlement: Entitlement
+  /** An admin says it in billing's place. */
+  readonly by?: 'admin' | undefined
   /** When it became true, where billing says so: what is older than the last such word is not heeded. */
   readonly occurredAt?: Instant | undefined
 }
@@ -174,11 +177,11 @@ export interface BillingWord {
 /** Many words on one tenant at once each need a turn. */
 const wordAttempts = 100
 
-/** Writes billing's word, or parks it where the brake holds it back. Throws 404 when there is no such tenant. */
+/** Writes billing's word, or an admin's, or parks it where the brake holds it back. Throws 404 when there is no such tenant. */
 export function takeWord(
   context: WriteContext,
   name: string,
-  { entitlement: wanted, occurredAt }: BillingWord,
+  { entitlement: wanted, by, occurredAt }: BillingWord,
   when: Preconditions = { ifMatch: '', ifNoneMatch: '' },
 ): Promise<{ readonly outcome: WordOutcome; readonly tenant: Tenant }> {
   const attempt = async () => {
@@ -187,7 +190,7 @@ export function takeWord(
       return { outcome: 'older', tenant: before } as const
     const now = { ...wishOf(before), ...(occurredAt === undefined ? {} : { entitledAt: occurredAt }) }
     const takesEffect = await mayTakeEffect(context, before, wanted)
-    const wish = takesEffect ? withEntitlement(now, wanted) : withParked(now, wanted, context.clock.now())
+    const wish = takesEffect ? withEntitlement(now, wanted, by) : withParked(now, wanted, context.clock.now())
     const outcome = takesEffect ? ('applied' as const) : ('parked' as const)
     if (!changes(before, wish)) return { outcome: takesEffect ? 'unchanged' : outcome, tenant: before } as const
     const tenant = await context.tenants.change(before, wish)

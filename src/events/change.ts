@@ -39,10 +39,12 @@ function parkedChange({ parked: was, entitlement }: Tenant, after: Tenant): Said
   return changed ? undefined : { reason: 'ChangeDropped', message }
 }
 
-function entitlementChange(before: Tenant, { entitlement: is }: Tenant): Said | undefined {
+function entitlementChange(before: Tenant, { entitlement: is, entitledBy }: Tenant): Said | undefined {
   if (changedFields(before.entitlement, is).length === 0) return undefined
   const reason = is.reason === undefined ? '' : ` (${is.reason})`
-  return { reason: 'EntitlementChanged', message: `Billing says ${is.state}${reason}.`, who: 'billing' }
+  return entitledBy === 'admin'
+    ? byAdmin('EntitlementChanged', `The admin says ${is.state} in billing's place${reason}.`)
+    : { reason: 'EntitlementChanged', message: `Billing says ${is.state}${reason}.`, who: 'billing' }
 }
 
 function askedOnce(before: Tenant, { retryRequestedAt, restore }: Tenant): Said | undefined {

@@ -12,7 +12,7 @@ export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonl
 /** What its owners may change of a tenant. */
 export type TenantWish = Pick<
   Tenant,
-  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'entitledBy' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
 >
 
 export interface PageQuery extends Selection {
@@ -54,6 +54,7 @@ export function fromRecord(record: TenantRecord): Tenant {
     labels,
     entitlement,
     entitledAt,
+    entitledBy,
     retryRequestedAt,
     parked,
     restore,
@@ -71,6 +72,7 @@ export function fromRecord(record: TenantRecord): Tenant {
   return {
     ...tenant,
     ...(entitledAt === undefined ? {} : { entitledAt }),
+    ...(entitledBy === undefined ? {} : { entitledBy }),
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
@@ -82,7 +84,7 @@ export function fromRecord(record: TenantRecord): Tenant {
 
 interface Write {
   readonly set: MatchKeysAndValues<TenantRecord>
-  readonly unset: readonly ('parked' | 'trace')[]
+  readonly unset: readonly ('parked' | 'trace' | 'entitledBy')[]
   readonly raise: { readonly revision: 1 } | { readonly revision: 1; readonly generation: 1 }
 }
 
@@ -173,10 +175,13 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (tenant, { labels, spec, entitlement, entitledAt, retryRequestedAt, parked, restore, trace }) => {
+    change: (
+      tenant,
+      { labels, spec, entitlement, entitledAt, entitledBy, retryRequestedAt, parked, restore, trace },
+    ) => {
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, entitledAt, parked, retryRequestedAt, restore, trace }
-      const unset = (['parked', 'trace'] as const).filter((field) => set[field] === undefined)
+      const set = { labels, spec, entitlement, entitledAt, entitledBy, parked, retryRequestedAt, restore, trace }
+      const unset = (['parked', 'trace', 'entitledBy'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
         undefined,
@@ -188,7 +193,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true, trace: true } as const,
+        $unset: { parked: true, restore: true, retryRequestedAt: true, entitledBy: true, trace: true } as const,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1

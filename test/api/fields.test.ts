@@ -53,7 +53,12 @@ type Inside = Exclude<keyof Tenant, 'kind' | 'name' | 'labels' | 'spec' | 'entit
 
 /** What is kept and never shown; the compiler misses one that has come since. */
 const inside: Readonly<Record<Inside | 'purged', Row>> = {
-  ...{ entitledAt: nobodys(9), retryRequestedAt: nobodys(9), restore: nobodys({ requestedAt: 9 }) },
+  ...{
+    entitledAt: nobodys(9),
+    entitledBy: nobodys('admin'),
+    retryRequestedAt: nobodys(9),
+    restore: nobodys({ requestedAt: 9 }),
+  },
   ...{ pool: nobodys({ name: 'p', tier: 'running' }), purged: nobodys(true) },
   ...{ claim: nobodys({ at: 9, pool: 'p', tier: 'running', image: 'x' }), trace: nobodys({ parent: 'x', at: 9 }) },
 }

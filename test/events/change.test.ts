@@ -28,6 +28,11 @@ test('each kind of change has its word', (t) => {
     [tenant, { entitlement: suspended }, ['billing', 'EntitlementChanged', 'Billing says suspended (past due).']],
     [
       tenant,
+      { entitlement: suspended, entitledBy: 'admin' },
+      ['admin', 'EntitlementChanged', "The admin says suspended in billing's place (past due)."],
+    ],
+    [
+      tenant,
       { parked },
       ['billing', 'ChangeParked', "Billing asked for suspended, which waits for an admin's approval."],
     ],

@@ -154,6 +154,10 @@ test('a suspended tenant says by whom, and who has to lift it', (t) => {
   )
   t.like(why({ tenant: billed, now: worldNow }).desired, { votes: { admin: 'running', billing: 'suspended' } })
   t.regex(summary(seen(tenantWith({ state: 'suspended' }), asleep)), /: the admin suspended it\.$/)
+  const instead = tenantWith({}, { entitlement: { state: 'suspended' }, entitledBy: 'admin' })
+  t.regex(summary(seen(instead, asleep)), /: an admin, in billing’s place, suspended it; the admin wants it running/)
+  const { chain } = why({ tenant: instead, now: worldNow })
+  t.true(chain.some(({ sentence }) => sentence === 'An admin, in billing’s place, says suspended.'))
 })
 
 test('a full region: the step, how often, when next, and how to go on now', (t) => {
