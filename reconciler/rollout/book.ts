@@ -12,6 +12,14 @@ export class ClassBook implements Classes {
   readonly #rollouts = new Map<string, Rollout>()
   readonly #listeners = new Set<BookListener>()
 
+  /** Another book, with what this one says now; nobody hears of its changes. */
+  copy(): ClassBook {
+    const copy = new ClassBook()
+    for (const rollout of this.#rollouts.values()) copy.takeRollout(rollout)
+    for (const found of this.#classes.values()) copy.takeClass(found)
+    return copy
+  }
+
   get(name: string): StoredClass | undefined {
     return this.#classes.get(name)
   }

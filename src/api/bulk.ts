@@ -10,13 +10,14 @@ import { bytesOf, decode, formatOf, isForced, type BodyReader } from './body.ts'
 import { callerOf } from './caller.ts'
 import { applyClass, classInput, classShape, classView } from './classes.ts'
 import { parseDocument, type Format } from './document.ts'
+import { dryOptions } from './dry-run.ts'
 import { asProblem } from './failure.ts'
 import { problemShape } from './openapi.ts'
 import { json, operation, type Operation } from './operation.ts'
 import { forcedDocument, refusedDocument } from './owners.ts'
 import { applyPool, poolInput, poolShape, poolView } from './pools.ts'
 import { invalid, Problem, problemBody } from './problem.ts'
-import { forceQuery } from './query.ts'
+import { applyQuery } from './query.ts'
 import type { ApiOptions } from './server.ts'
 import { tenantInput, tenantShape, tenantView } from './view.ts'
 import { applyTenant, type Outcome } from './writes.ts'
@@ -116,7 +117,16 @@ const resultShape = z.strictObject({
   problem: problemShape.optional(),
 })
 
-const resultsShape = z.strictObject({ results: z.array(resultShape), failed: z.int() }).meta({ id: 'Applied' })
+const resultsShape = z
+  .strictObject({
+    dryRun: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Nothing was stored; the outcomes are those that there would be.' }),
+    results: z.array(resultShape),
+    failed: z.int(),
+  })
+  .meta({ id: 'Applied' })
 
 export type AppliedView = z.infer<typeof resultsShape>
 type Result = z.infer<typeof resultShape>
@@ -182,13 +192,16 @@ export function bulkOperations(options: ApiOptions): readonly Operation[] {
       ...{ id: 'applyAll', method: 'post', path: '/v1/apply', tag: 'tenants', roles: ['admin'], limited: true },
       summary:
         'Applies many tenants, classes and pools, each for itself: a YAML stream or a JSON list, in the order sent.',
-      query: forceQuery,
+      query: applyQuery,
       body: documents,
       answers: { 200: json(resultsShape, { description: 'A result for each; look at their outcomes.' }) },
-      handle: async ({ context, body }) => {
+      handle: async ({ context, body, query: { dryRun } }) => {
+        const dry = dryRun !== undefined
+        const used = dry ? dryOptions(options) : options
         const results: Result[] = []
-        for (const [index, piece] of body.entries()) results.push(await resultOf(options, context, piece, index))
-        context.body = { results, failed: results.filter(({ status }) => status >= 400).length }
+        for (const [index, piece] of body.entries()) results.push(await resultOf(used, context, piece, index))
+        const failed = results.filter(({ status }) => status >= 400).length
+        context.body = { ...(dry ? { dryRun: true } : {}), results, failed }
       },
     }),
   ]

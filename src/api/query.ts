@@ -43,10 +43,7 @@ const forceField = z.enum(['true', 'false']).optional().meta({
   description: 'true: takes fields over that belong to somebody else, where an admin may; the audit has it.',
 })
 
-/** Of many documents. */
-export const forceQuery = z.strictObject({ force: forceField })
-
-/** Of a document that may be tried, and may take fields over. */
+/** Of documents that may be tried, and may take fields over. */
 export const applyQuery = z.strictObject({
   dryRun: z.literal('server', 'must be server').optional(),
   force: forceField,

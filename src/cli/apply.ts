@@ -13,6 +13,8 @@ type Result = AppliedView['results'][number]
 export interface ApplyOptions {
   /** Takes over fields that belong to somebody else. */
   readonly force: boolean
+  /** Only tells what would become of them. */
+  readonly dryRun: boolean
   readonly format: Format
   readonly print: (line: string) => void
   readonly note: (line: string) => void
@@ -72,8 +74,8 @@ function refusalOf({ problem, status }: Result, piece: Piece, start: number): re
  * refused, and at once where a whole request was.
  */
 export async function apply(api: Api, pieces: readonly Piece[], options: ApplyOptions): Promise<void> {
-  const { force, format, print, note } = options
-  const asked = { query: { force: force ? 'true' : undefined } }
+  const { force, dryRun, format, print, note } = options
+  const asked = { query: { force: force ? 'true' : undefined, dryRun: dryRun ? ('server' as const) : undefined } }
   const results: Result[] = []
   for (const { pieces: sent, starts, text } of batchesOf(pieces)) {
     const { body } = await api.post('/v1/apply', asked, { type: 'application/yaml', body: text })
@@ -82,10 +84,11 @@ export async function apply(api: Api, pieces: readonly Piece[], options: ApplyOp
       if (piece === undefined) continue
       results.push({ ...result, index: results.length })
       if (result.status >= 400) refusalOf(result, piece, start).forEach(note)
-      else if (format === 'table') print(`${piece.label} ${result.outcome}`)
+      else if (format === 'table') print(`${piece.label} ${result.outcome}${dryRun ? ' (dry run)' : ''}`)
     }
   }
   const failed = results.filter(({ status }) => status >= 400).length
-  if (format !== 'table') print(shown(format, { results, failed }, () => ''))
-  if (failed > 0) throw new RequestError(`${failed} of ${results.length} documents were not applied.`)
+  if (format !== 'table') print(shown(format, { ...(dryRun ? { dryRun } : {}), results, failed }, () => ''))
+  if (failed > 0)
+    throw new RequestError(`${failed} of ${results.length} documents ${dryRun ? 'would not be' : 'were not'} applied.`)
 }

@@ -43,6 +43,7 @@ interface Applied extends Shown {
   readonly filename: readonly string[]
   readonly recursive: boolean
   readonly forceConflicts: boolean
+  readonly dryRun: boolean
 }
 
 function applyCommand(program: Command, { openApi, print, note }: Terminal): void {
@@ -54,10 +55,11 @@ function applyCommand(program: Command, { openApi, print, note }: Terminal): voi
     )
     .option('-R, --recursive', 'also what is in folders of a folder', false)
     .option('--force-conflicts', "take fields over that belong to somebody else, such as billing's entitlement", false)
+    .option('--dry-run', 'only say what would become of each document; nothing is stored', false)
     .addOption(output())
-    .action(async ({ filename, recursive, forceConflicts: force, output: format }: Applied) => {
+    .action(async ({ filename, recursive, dryRun, forceConflicts: force, output: format }: Applied) => {
       const pieces = await readPieces(filename, { recursive, input: () => text(process.stdin) })
-      await apply(openApi(), pieces, { force, format, print, note })
+      await apply(openApi(), pieces, { force, dryRun, format, print, note })
     })
 }
 

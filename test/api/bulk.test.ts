@@ -1,7 +1,13 @@
 // Many documents at once: a result for each, and one that is refused is no matter of the others.
 import test from 'ava'
 import { startTestApi, stored, tenantDocument, type ApiUnderTest } from './fixture.ts'
+import { everything } from '../helpers/everything.ts'
 import { limitedToken } from './listener.ts'
+
+interface Results {
+  readonly dryRun?: boolean
+  readonly results: readonly { readonly name: string; readonly outcome: string }[]
+}
 
 const send = (api: ApiUnderTest, type: string, body: string) =>
   api.call('/v1/apply', { method: 'POST', body, headers: { 'content-type': `application/${type}` } })
@@ -85,6 +91,34 @@ test('pools and classes are applied beside tenants, but not by whom a label sele
   t.like((await api.call('/v1/pools/warm')).json(), { spec: { max: 3 } })
 })
 
+test('a dry run says what would become of a class, a pool and tenants, the class’s too, and stores nothing', async (t) => {
+  const api = await startTestApi(t)
+  t.is((await api.putJson('acme', tenantDocument('acme'))).status, 201)
+  const classes = (await api.call('/v1/classes/standard')).json() as unknown as { spec: object }
+  const digest = `@sha256:${'a'.repeat(64)}`
+  const documents = [
+    { kind: 'Class', name: 'large', spec: { ...classes.spec, image: `registry.test/openclaw${digest}` } },
+    { kind: 'Pool', name: 'warm', spec: { region: 'iad', class: 'large', min: 1, max: 2, tier: 'running' } },
+    tenantDocument('globex', { class: 'large' }),
+    tenantDocument('acme', { class: 'byok' }),
+    tenantDocument('acme', { class: 'unknown' }),
+    tenantDocument('globex'),
+  ]
+  const before = await everything(api.db)
+  const sent = { method: 'POST', body: JSON.stringify(documents), headers: { 'content-type': 'application/json' } }
+  const tried = (await api.call('/v1/apply?dryRun=server', sent)).json() as unknown as Results
+  t.like(tried, { dryRun: true, failed: 1 })
+  const told = (results: Results['results']) => results.map(({ name, outcome }) => `${name} ${outcome}`)
+  const expected = ['large created', 'warm created', 'globex created', 'acme configured', 'acme refused', 'globex configured'] // prettier-ignore
+  t.deepEqual(told(tried.results), expected)
+  t.deepEqual(await everything(api.db), before)
+  t.is((await api.call('/v1/classes/large')).status, 404)
+  // Done in earnest, the same documents have the same outcomes.
+  const done = (await api.call('/v1/apply', sent)).json() as unknown as Results
+  t.deepEqual(told(done.results), expected)
+  t.is(done.dryRun, undefined)
+})
+
 test('a field of somebody else’s is a conflict; with force an admin takes over what can be taken', async (t) => {
   const api = await startTestApi(t)
   const billed = { ...tenantDocument('acme'), entitlement: { state: 'suspended', reason: 'by hand' } }
@@ -120,6 +154,7 @@ test('a field of somebody else’s is a conflict; with force an admin takes over
   t.is((await patch('')).status, 409)
   t.is((await patch('?force=true')).status, 200)
   t.is((await stored(api.tenants, 'acme')).entitlement.state, 'ended')
+  t.is((await stored(api.tenants, 'acme')).entitledBy, 'admin')
   const { items } = (await api.call('/v1/audit?object=tenants/acme')).json() as { items: object[] }
   t.true(items.some((entry) => JSON.stringify(entry).includes('"reason":"by hand"')))
 })

@@ -29,6 +29,10 @@ test('files, folders and standard input: tenants and pools, one line each, one r
     'deep/c.yml': 'kind: Tenant\nname: delta\nspec: {}\n',
   })
   const env = { MOORAGE_API: api.url, MOORAGE_TOKEN: token }
+  const tried = await moor(['apply', '--dry-run', '-f', folder, '-'], env, pool)
+  t.is(tried.out, 'tenant/acme created (dry run)\ntenant/gamma created (dry run)\npool/warm created (dry run)\n')
+  t.regex(tried.err, /\nmoor: 1 of 4 documents would not be applied\.\n$/)
+  t.deepEqual(await api.tenants.page({ limit: 9 }), [])
   const ran = await moor(['apply', '-f', folder, '-', '-f', join(folder, 'deep', 'c.yml')], env, pool)
   t.is(ran.code, 1)
   t.is(ran.out, 'tenant/acme created\ntenant/gamma created\npool/warm created\ntenant/delta created\n')

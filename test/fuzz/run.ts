@@ -5,6 +5,7 @@ import type { Db } from 'mongodb'
 import { Webhook } from 'standardwebhooks'
 import { ask, type Answer } from '../helpers/client.ts'
 import { undescribed } from '../helpers/described.ts'
+import { everything } from '../helpers/everything.ts'
 import { fuzzRequest, knownId, type FuzzRequest, type Sender } from './requests.ts'
 
 export interface Target {
@@ -20,24 +21,6 @@ export interface FuzzReport {
   readonly requests: number
   readonly byStatus: Readonly<Record<string, number>>
   readonly defects: readonly string[]
-}
-
-/** Kept answers are no change of anything that a caller could see. */
-const aside = new Set(['replays', 'heads'])
-/** When a token was last used is noted whatever it was used for. */
-const withoutUse = (key: string, value: unknown) => (key === 'lastUsedAt' ? undefined : value)
-/** A refusal is in the audit, without any change. */
-const ofAudit = { 'changes.0': { $exists: true } }
-
-/** The whole database, collection by collection. */
-async function everything(db: Db): Promise<string> {
-  const found: unknown[] = []
-  for (const { name } of await db.listCollections().toArray()) {
-    if (aside.has(name)) continue
-    const filter = name === 'audit' ? ofAudit : {}
-    found.push([name, await db.collection(name).find(filter).sort({ _id: 1 }).toArray()])
-  }
-  return JSON.stringify(found.sort(), withoutUse)
 }
 
 /** The only parts that this process does not have answer with 404, so nothing is unavailable. */
