@@ -5,6 +5,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
 import { type Bridge, type BridgeOptions, startBridge } from '../../boot/bridge.mjs'
+import { freePort, listening, openBridge } from '../helpers/bridge.ts'
 
 const key = new Uint8Array(randomBytes(32))
 const uid = 'abcdefghijklmnop'
@@ -28,20 +29,6 @@ function hello(words: Words = {}): string {
   return `MOORAGE/1 ${said.join(' ')} ${mac.digest('hex')}\n`
 }
 
-async function listening(server: net.Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return (server.address() as net.AddressInfo).port
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listening(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 interface Machine {
   readonly bridge: Bridge
   readonly port: number
@@ -58,24 +45,11 @@ async function machine(t: ExecutionContext, more: Partial<BridgeOptions> = {}): 
     socket.pipe(socket)
   })
   const targetPort = await listening(gateway)
-  const port = await freePort()
-  const ready = Promise.withResolvers<undefined>()
-  const bridge = startBridge({
-    host: '127.0.0.1',
-    port,
-    targetPort,
-    uid,
-    incarnation: 3,
-    key,
-    onListening: () => ready.resolve(undefined),
-    onFatal: ready.reject,
-    ...more,
-  })
+  const { bridge, port } = await openBridge({ targetPort, uid, incarnation: 3, key, ...more })
   t.teardown(() => {
     gateway.close()
     return bridge.close()
   })
-  await ready.promise
   return { bridge, port, reached: () => reached }
 }
 

@@ -3,14 +3,13 @@
 import type { ExecutionContext } from 'ava'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { dialProved } from '../../proxy/handshake.ts'
 import { realClock } from '../../src/clock.ts'
+import { freePort } from '../helpers/bridge.ts'
 
 export const scriptFile = fileURLToPath(new URL('../../boot/start.sh', import.meta.url))
 const bridgeFile = fileURLToPath(new URL('../../boot/bridge.mjs', import.meta.url))
@@ -61,15 +60,6 @@ const wait = setInterval(() => {
 
 /** dash where there is one: it is the sh of the image. */
 export const shell = spawnSync('dash', ['-c', 'true']).status === 0 ? 'dash' : '/bin/sh'
-
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Waits until something is true, with a deadline. */
 export async function until(holds: () => boolean, what: string): Promise<void> {

@@ -4,10 +4,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { startBridge } from '../../boot/bridge.mjs'
 import type { GatewayCall } from '../../src/gateway/rpc.ts'
 import { realClock } from '../../src/clock.ts'
-import { freePort } from '../sim/guest-fixture.ts'
+import { openBridge } from '../helpers/bridge.ts'
 
 type Answer = (params: Record<string, unknown>) => unknown
 
@@ -48,14 +47,8 @@ export async function startGateway(
   await once(server, 'listening')
   const bridgeKey = new Uint8Array(randomBytes(32))
   const identity = { uid: 'tenantuidone', incarnation: 2 }
-  const port = await freePort()
-  const heard = Promise.withResolvers<undefined>()
-  const bridge = startBridge({
-    ...identity,
-    ...{ host: '127.0.0.1', port, targetPort: (server.address() as AddressInfo).port, key: bridgeKey },
-    onListening: () => heard.resolve(undefined),
-  })
-  await heard.promise
+  const { port: targetPort } = server.address() as AddressInfo
+  const { bridge, port } = await openBridge({ ...identity, targetPort, key: bridgeKey })
   t.teardown(async () => {
     await bridge.close()
     server.close()

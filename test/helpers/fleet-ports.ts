@@ -6,7 +6,7 @@ import type { KnownMachine } from '../../reconciler/guards/suspicion.ts'
 import type { LedgerEntry } from '../../reconciler/guards/view.ts'
 import type { Clock } from '../../specs/clock.ts'
 import type { Tenant } from '../../specs/tenant.ts'
-import { planSettings, standard, tenantWith } from './tenants.ts'
+import { platform, standard, tenantWith } from './tenants.ts'
 import { wordlessSleeper } from './sleepers.ts'
 
 export interface MemoryGuardStore extends GuardStore {
@@ -120,16 +120,7 @@ export function fleetOf(
         throw error
       },
     },
-    settings: {
-      ...planSettings,
-      domain: 'localhost',
-      certificates: 'wildcard',
-      llmBaseUrl: 'http://llm.internal/v1',
-      publicScheme: 'http',
-      publicPort: 7080,
-      bootScript: '#!/bin/sh\n',
-      bridgeSource: '//',
-    },
+    settings: platform,
     classOf: () => standard,
     seen: () => [],
     term: () => 1,

@@ -27,7 +27,7 @@ import { rolloutsIn } from '../../src/store/rollouts.ts'
 import { tenantsIn, type Tenants } from '../../src/store/tenants.ts'
 import { world, type World } from '../sim/fixture.ts'
 import { until } from './processes.ts'
-import { planSettings } from './tenants.ts'
+import { platform } from './tenants.ts'
 import { wordlessSleeper } from './sleepers.ts'
 
 /** Everything that a call may have changed; the rest of the simulator's actions only look. */
@@ -49,19 +49,7 @@ export interface Fleet extends World {
   mutations(): Promise<Readonly<Record<string, number>>>
 }
 
-/** The boot files are left out: nothing here boots, and a thousand copies of them take their time. */
-const platform: PlatformSettings = {
-  ...planSettings,
-  pollMs: 20,
-  listLagMs: 50,
-  domain: 'localhost',
-  certificates: 'wildcard',
-  llmBaseUrl: 'http://llm.internal/v1',
-  publicScheme: 'http',
-  publicPort: 7080,
-  bootScript: '#!/bin/sh\n',
-  bridgeSource: '//',
-}
+const quick: PlatformSettings = { ...platform, pollMs: 20, listLagMs: 50 }
 
 function converged({ generation, status }: Tenant): boolean {
   const said = (type: string) => status.conditions.find((condition) => condition.type === type)
@@ -94,7 +82,7 @@ export async function fleet(t: ExecutionContext, more: Partial<PlatformSettings>
   })
   await made.api('POST', '/apps/app/certificates/acme', { hostname: '*.localhost' })
   const tenants = tenantsIn(store.db)
-  const settings = { ...platform, ...more }
+  const settings = { ...quick, ...more }
   const client = flyClient({ baseUrl: made.sim.url, token: 'test', clock, limits: 'off' })
   const guards = openGuards()
   const stores = { classes: classesIn(store.db), rollouts: rolloutsIn(store.db) }

@@ -3,7 +3,7 @@
 import { VirtualClock } from './virtual-clock.ts'
 import { applyStep, emptyWorld, passTime, type ModelWorld, type Source } from './model.ts'
 import { modelSleeper, type ModelSleeper } from './sleepers.ts'
-import { planSettings, standard } from './tenants.ts'
+import { platform, standard } from './tenants.ts'
 import { contentHash, type FlyMachineConfig } from '../../boot/machine.ts'
 import type { Created } from '../../reconciler/execute.ts'
 import { openGuards } from '../../reconciler/guards/keeper.ts'
@@ -184,16 +184,7 @@ export function portsOver(outside: Outside): Ports {
         throw error
       },
     },
-    settings: {
-      ...planSettings,
-      domain: 'localhost',
-      certificates: 'wildcard',
-      llmBaseUrl: 'http://llm.internal/v1',
-      publicScheme: 'http',
-      publicPort: 7080,
-      bootScript: '#!/bin/sh\n',
-      bridgeSource: '//',
-    },
+    settings: platform,
     classOf: () => standard,
     guards: openGuards(),
     seen: () => outside.seen,

@@ -5,6 +5,7 @@ import { effectiveState } from '../../specs/effective.ts'
 import { metadataKeys } from '../../specs/names.ts'
 import { tenantSpec, type Tenant, type TenantSpec, type TenantStatus } from '../../specs/tenant.ts'
 import type { PlanSettings, Wish } from '../../reconciler/decision.ts'
+import type { PlatformSettings } from '../../reconciler/ports.ts'
 
 export const uid = 'abcdefghijklmnop'
 
@@ -28,6 +29,18 @@ export const planSettings: PlanSettings = {
   // No token gets old in a test that is not about it.
   llmTokenMs: Number.MAX_SAFE_INTEGER,
   scale: 1,
+}
+
+/** The boot files are left out: nothing here boots, and a thousand copies of them take their time. */
+export const platform: PlatformSettings = {
+  ...planSettings,
+  domain: 'localhost',
+  certificates: 'wildcard',
+  llmBaseUrl: 'http://llm.internal/v1',
+  publicScheme: 'http',
+  publicPort: 7080,
+  bootScript: '#!/bin/sh\n',
+  bridgeSource: '//',
 }
 
 export const freshStatus: TenantStatus = {

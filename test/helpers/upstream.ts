@@ -2,32 +2,16 @@
 // that writes raw bytes.
 import type { ExecutionContext } from 'ava'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
-import { startBridge } from '../../boot/bridge.mjs'
 import type { BridgeKeys, RouteSink, RouteSource } from '../../proxy/ports.ts'
 import { startProxy, type Proxy, type ProxyOptions } from '../../proxy/server.ts'
 import type { Route, TenantRoute } from '../../specs/route.ts'
 import { realClock } from '../../src/clock.ts'
+import { listening, openBridge } from './bridge.ts'
 
 export const keys: BridgeKeys = {
   bridgeKey: (uid, incarnation) => createHash('sha256').update(`${uid}/${incarnation}`).digest(),
-}
-
-export async function listening(server: net.Server, host = '127.0.0.1'): Promise<number> {
-  server.listen(0, host)
-  await once(server, 'listening')
-  return (server.address() as net.AddressInfo).port
-}
-
-/** A port on loopback that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listening(server)
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Polls until a condition holds; fails the test after `ms`. */
@@ -68,19 +52,7 @@ export async function startTenant(
     socket.once('close', () => sockets.delete(socket))
   })
   const targetPort = await listening(server)
-  const port = await freePort()
-  const ready = Promise.withResolvers<undefined>()
-  const bridge = startBridge({
-    host: '127.0.0.1',
-    port,
-    targetPort,
-    uid,
-    incarnation,
-    key: keys.bridgeKey(uid, incarnation),
-    onListening: () => ready.resolve(undefined),
-    onFatal: ready.reject,
-  })
-  await ready.promise
+  const { bridge, port } = await openBridge({ targetPort, uid, incarnation, key: keys.bridgeKey(uid, incarnation) })
   const close = async () => {
     for (const socket of sockets) socket.destroy()
     server.close()

@@ -5,15 +5,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
-import { startBridge } from '../../boot/bridge.mjs'
 import { realClock } from '../../src/clock.ts'
 import { keysFrom } from '../../src/keys.ts'
 import { startEmbedded } from '../../src/store/embedded/server.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import { openBridge } from '../helpers/bridge.ts'
 import { ask } from '../helpers/client.ts'
 import { startNode, until, withFolder } from '../helpers/processes.ts'
 import { freshStatus, tenantWith } from '../helpers/tenants.ts'
-import { freePort, startTenant } from '../helpers/upstream.ts'
+import { startTenant } from '../helpers/upstream.ts'
 
 async function startAlone(env: NodeJS.ProcessEnv) {
   const started = startNode('src/main.ts', { MOORAGE_ROLES: 'proxy', MOORAGE_PROXY_PORT: '0', ...env })
@@ -33,13 +33,10 @@ test('with the database gone it starts again from its disk, serves, and catches 
       response.end('from acme'),
     )
     const uid = 'abcdefghijklmnop'
-    const port = await freePort()
-    const ready = Promise.withResolvers<undefined>()
     const targetPort = (guest.gateway.address() as { port: number }).port
     const key = new Uint8Array(keys.bridgeKey(uid, 1))
-    const bridge = startBridge({ host: '127.0.0.1', port, targetPort, uid, incarnation: 1, key, onListening: () => ready.resolve(undefined) }) // prettier-ignore
+    const { bridge, port } = await openBridge({ targetPort, uid, incarnation: 1, key })
     t.teardown(() => bridge.close())
-    await ready.promise
 
     const db = () => startEmbedded({ folder: join(folder, 'db') })
     let mongo = await db()

@@ -3,7 +3,8 @@ import test from 'ava'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import net from 'node:net'
 import { Breaker, Resting } from '../../proxy/breaker.ts'
-import { ask, freePort, startStage, startTenant } from '../helpers/upstream.ts'
+import { freePort } from '../helpers/bridge.ts'
+import { ask, startStage, startTenant } from '../helpers/upstream.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 
 /** Listens late in a machine's place. */

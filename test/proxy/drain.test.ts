@@ -6,7 +6,8 @@ import net from 'node:net'
 import { Gate } from '../../proxy/gate.ts'
 import { defaultLimits } from '../../proxy/limits.ts'
 import { realClock } from '../../src/clock.ts'
-import { keys, listening } from '../helpers/upstream.ts'
+import { listening } from '../helpers/bridge.ts'
+import { keys } from '../helpers/upstream.ts'
 
 test('the page for an upgrade that was refused is not cut by the drain', async (t) => {
   const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }

@@ -4,51 +4,23 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
-import { startBridge } from '../../boot/bridge.mjs'
 import { DialError, dialProved } from '../../proxy/handshake.ts'
 import { realClock } from '../../src/clock.ts'
+import { freePort, listening, openBridge } from '../helpers/bridge.ts'
 
 const uid = 'abcdefghijklmnop'
 const key = new Uint8Array(randomBytes(32))
 const options = { clock: realClock, timeoutMs: 2_000 }
 
-async function listening(server: net.Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return (server.address() as net.AddressInfo).port
-}
-
-/** A port on loopback that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listening(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 /** A bridge in front of a gateway that answers each connection with `handle`. */
 async function machine(t: ExecutionContext, handle: (socket: net.Socket) => void, more: { now?: () => number } = {}) {
   const gateway = net.createServer({ allowHalfOpen: true }, handle)
   const targetPort = await listening(gateway)
-  const port = await freePort()
-  const ready = Promise.withResolvers<undefined>()
-  const bridge = startBridge({
-    host: '127.0.0.1',
-    port,
-    targetPort,
-    uid,
-    incarnation: 3,
-    key,
-    onListening: () => ready.resolve(undefined),
-    onFatal: ready.reject,
-    ...more,
-  })
+  const { bridge, port } = await openBridge({ targetPort, uid, incarnation: 3, key, ...more })
   t.teardown(() => {
     gateway.close()
     return bridge.close()
   })
-  await ready.promise
   return { bridge, target: { address: '127.0.0.1', port, uid, incarnation: 3 } }
 }
 
@@ -212,20 +184,8 @@ test('a port that nothing listens on is refused', async (t) => {
 })
 
 test('a gateway that does not listen yet is a connection that proves itself and ends', async (t) => {
-  const targetPort = await freePort()
-  const port = await freePort()
-  const ready = Promise.withResolvers<undefined>()
-  const bridge = startBridge({
-    host: '127.0.0.1',
-    port,
-    targetPort,
-    uid,
-    incarnation: 3,
-    key,
-    onListening: () => ready.resolve(undefined),
-  })
+  const { bridge, port } = await openBridge({ targetPort: await freePort(), uid, incarnation: 3, key })
   t.teardown(() => bridge.close())
-  await ready.promise
   const { socket, boot } = await dialProved({ address: '127.0.0.1', port, uid, incarnation: 3 }, key, options)
   t.is(boot, bridge.boot)
   t.deepEqual(await socket.toArray(), [])

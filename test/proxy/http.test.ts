@@ -4,7 +4,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { ask, eventually, freePort, open, raw, startStage, startTenant, text } from '../helpers/upstream.ts'
+import { freePort } from '../helpers/bridge.ts'
+import { ask, eventually, open, raw, startStage, startTenant, text } from '../helpers/upstream.ts'
 
 const sha = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex')
 

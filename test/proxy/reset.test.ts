@@ -5,7 +5,8 @@ import http from 'node:http'
 import net from 'node:net'
 import { abandon } from '../../proxy/carry.ts'
 import { reset } from '../../proxy/reset.ts'
-import { eventually, listening, startStage, startTenant, text } from '../helpers/upstream.ts'
+import { listening } from '../helpers/bridge.ts'
+import { eventually, startStage, startTenant, text } from '../helpers/upstream.ts'
 
 /** A socket, the other end of its connection, and what that end has heard. */
 async function pair(t: ExecutionContext) {

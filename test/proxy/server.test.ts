@@ -4,7 +4,8 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net from 'node:net'
 import { startProxy } from '../../proxy/server.ts'
 import { realClock } from '../../src/clock.ts'
-import { ask, eventually, keys, listening, open, raw, startStage, startTenant, text } from '../helpers/upstream.ts'
+import { listening } from '../helpers/bridge.ts'
+import { ask, eventually, keys, open, raw, startStage, startTenant, text } from '../helpers/upstream.ts'
 
 const answering = (body: string) => (_request: IncomingMessage, response: ServerResponse) => response.end(body)
 

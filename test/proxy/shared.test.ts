@@ -7,12 +7,12 @@ import { writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import net from 'node:net'
 import { join } from 'node:path'
-import { startBridge } from '../../boot/bridge.mjs'
 import { realClock } from '../../src/clock.ts'
 import { keysFrom } from '../../src/keys.ts'
+import { freePort, listening, openBridge } from '../helpers/bridge.ts'
 import { ask } from '../helpers/client.ts'
 import { startNode, until, withFolder } from '../helpers/processes.ts'
-import { freePort, listening, startTenant } from '../helpers/upstream.ts'
+import { startTenant } from '../helpers/upstream.ts'
 
 const uid = 'abcdefghijklmnop'
 const master = randomBytes(32)
@@ -26,13 +26,10 @@ async function prepare(t: ExecutionContext, folder: string) {
       else response.end('from acme')
     })
   })
-  const port = await freePort()
-  const ready = Promise.withResolvers<undefined>()
   const targetPort = (guest.gateway.address() as net.AddressInfo).port
   const key = new Uint8Array((await keysFrom(master, realClock)).bridgeKey(uid, 1))
-  const bridge = startBridge({ host: '127.0.0.1', port, targetPort, uid, incarnation: 1, key, onListening: () => ready.resolve(undefined) }) // prettier-ignore
+  const { bridge, port } = await openBridge({ targetPort, uid, incarnation: 1, key })
   t.teardown(() => bridge.close())
-  await ready.promise
   const forward = { kind: 'forward', machine: 'm1', incarnation: 1, address: '127.0.0.1', port }
   const route = { uid, name: 'acme', hosts: ['acme.localhost'], revision: 1, route: forward }
   await writeFile(join(folder, 'routes.json'), JSON.stringify({ version: 1, routes: [route] }))

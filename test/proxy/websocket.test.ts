@@ -5,7 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import net from 'node:net'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { Proxy } from '../../proxy/server.ts'
-import { ask, eventually, freePort, raw, startStage, startTenant, type Tenant } from '../helpers/upstream.ts'
+import { freePort } from '../helpers/bridge.ts'
+import { ask, eventually, raw, startStage, startTenant, type Tenant } from '../helpers/upstream.ts'
 
 /** A tenant whose gateway echoes messages, and its server side of the sockets. */
 async function echoing(t: ExecutionContext, name = 'acme') {

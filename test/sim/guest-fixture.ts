@@ -4,28 +4,18 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { machineConfig } from '../../boot/machine.ts'
 import { dialProved } from '../../proxy/handshake.ts'
 import { realClock } from '../../src/clock.ts'
 import type { GuestHost, GuestStart } from '../../src/sim/guest-host.ts'
+import { freePort } from '../helpers/bridge.ts'
 
 export const token = 'a-gateway-token-for-tests-0001'
 export const key = new Uint8Array(randomBytes(32))
 
 export const temporary = (): string => realpathSync(mkdtempSync(path.join(os.tmpdir(), 'moorage-')))
-
-/** A port on loopback that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A machine's start; `scale` 0 makes it ready at once. */
 export async function guestStart(

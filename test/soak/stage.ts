@@ -6,8 +6,8 @@ import { MongoClient, type Db } from 'mongodb'
 import { WebSocket } from 'ws'
 import { bridgePort } from '../../src/reconciler.ts'
 import { startEmbedded } from '../../src/store/embedded/server.ts'
+import { freePort } from '../helpers/bridge.ts'
 import { startFly, startNode, until, type Started } from '../helpers/processes.ts'
-import { freePort } from '../helpers/upstream.ts'
 
 export interface Memory {
   readonly rss: number
