@@ -83,6 +83,21 @@ test('an owner’s word waits a minute for a busy gateway, which takes nothing n
   t.is(told(outside, 'Ready')?.status, 'True')
 })
 
+test('an owner who changes his mind while the gateway is asked, again and again, finds it open', async (t) => {
+  const outside = await running({ afterMinutes: 0 })
+  suspend(outside, 'suspended')
+  let left = 5
+  outside.trip = (call, moment) => {
+    const writes = call === 'prepareSleep' || (call === 'store.saveStatus' && left < 5)
+    if (writes && moment === 'before' && left-- > 0) suspend(outside, 'running')
+  }
+  await live(outside, 30_000)
+  t.true(left <= 0)
+  t.is(outside.sleeper.held(), undefined)
+  t.is(outside.tenant.status.sleep, undefined)
+  t.is(outside.tenant.status.route.kind, 'forward')
+})
+
 test('a gateway that does not answer is put to rest as it is', async (t) => {
   const outside = await running({ afterMinutes: 0 })
   feels(outside, { silent: true })
