@@ -5,6 +5,7 @@ import type { Instant } from '../specs/clock.ts'
 import type { CrashRecord } from '../specs/tenant.ts'
 import type { Decision, PlanInput } from './decision.ts'
 import type { ObservedMachine } from './observed.ts'
+import { restartPending } from './restart.ts'
 import { inStateSince } from './stuck.ts'
 import { act, stall } from './verdicts.ts'
 import type { World } from './world.ts'
@@ -37,7 +38,7 @@ export function crashAfter(input: PlanInput, { machine }: World): CrashRecord | 
   if (input.wish.effective !== 'running' || machine === undefined) return undefined
   const up = before?.id === machine.id && upStates.includes(before.state)
   const ran = up && status.effective === 'running'
-  if (ran && machine.state === 'stopped')
+  if (ran && machine.state === 'stopped' && !restartPending(input.tenant))
     return { count: (crash?.count ?? 0) + 1, at: input.now, generation, exitCode: machine.exit?.code }
   const calm = machine.state === 'started' && input.now - inStateSince(input, machine) >= calmMs * input.settings.scale
   return calm ? undefined : crash

@@ -39,6 +39,8 @@ function byAction({ name, status }: Tenant, help: Help): WhyAction | undefined {
   switch (help) {
     case 'retry':
       return say('try again now', `moor retry ${name}`, post('retry'))
+    case 'restart':
+      return say('restart its machine', `moor restart ${name}`, post('restart'))
     case 'undelete':
       if (status.purgingSince !== undefined) return undefined
       return say('take the deletion back', `moor undelete ${name}`, post('undelete'))

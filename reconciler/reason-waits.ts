@@ -69,8 +69,9 @@ export const waits = {
     'step-in-progress',
     'Routable',
     'retry',
+    'restart',
   ),
-  GuestStarting: says('The gateway in the machine is starting.', 'step-in-progress', 'Routable', 'retry'),
+  GuestStarting: says('The gateway in the machine is starting.', 'step-in-progress', 'Routable', 'retry', 'restart'),
   IdentityMismatch: says(
     'Whoever answers at the machine’s address cannot prove to be this tenant’s machine, so nothing is sent there.',
     'step-in-progress',

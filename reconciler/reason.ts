@@ -17,6 +17,7 @@ export type WaitsOn =
 
 export type Help =
   | 'retry'
+  | 'restart'
   | 'edit'
   | 'unpause'
   | 'update-now'

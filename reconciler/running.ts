@@ -8,6 +8,7 @@ import { hostFinding } from './host.ts'
 import { unresolvedCreate } from './intent.ts'
 import { tokenFinding } from './llm-token.ts'
 import { isTransient, type ObservedMachine, type ObservedVolume } from './observed.ts'
+import { restartFinding } from './restart.ts'
 import { retryOf } from './retries.ts'
 import { openingFinding } from './sleep.ts'
 import { busy, inStateSince, volumeBusy } from './stuck.ts'
@@ -100,6 +101,8 @@ function whileBusy(input: PlanInput, machine: ObservedMachine, decision: Decisio
 function machineFinding(input: PlanInput, world: World, machine: ObservedMachine, volume: ObservedVolume): Finding {
   const { id, region, state } = machine
   if (isTransient(state)) return whileBusy(input, machine, busy(input, { ...machine, state }))
+  const restart = restartFinding(input.tenant, machine)
+  if (restart !== undefined) return restart
   switch (state) {
     case 'started':
       return started(input, machine, volume)

@@ -26,6 +26,7 @@ import type { ObservedMachine } from './observed.ts'
 import { blindRoute, routeOf } from './route.ts'
 import { statementsOf } from './statements.ts'
 import { forgotten, remembered, retryOf } from './retries.ts'
+import { restartedAfter } from './restart.ts'
 import { withVolume } from './restore.ts'
 import { sleepAfter, sleepDone } from './sleep.ts'
 import type { Step } from './step.ts'
@@ -153,6 +154,7 @@ export function statusSeen(input: PlanInput, decision: Decision): TenantStatus {
     machine: machineAfter(input, world),
     volume: tenant.status.volume,
     restoredAt: tenant.status.restoredAt,
+    restartedAt: restartedAfter(tenant, world),
     retired: tenant.status.retired,
     personal: personalAfter(input, world),
     warm: warmAfter(input, decision),

@@ -5,6 +5,7 @@ import { driftOf, restamp, update } from './drift.ts'
 import { fallingAsleep, wakesAt } from './idle.ts'
 import { unresolvedCreate } from './intent.ts'
 import { isTransient, type ObservedMachine } from './observed.ts'
+import { restartFinding, restartPending } from './restart.ts'
 import { retryOf } from './retries.ts'
 import { gatewayFinding } from './sleep.ts'
 import { busy } from './stuck.ts'
@@ -32,7 +33,7 @@ export function canSuspend(input: PlanInput): boolean {
 
 function rest(input: PlanInput, machine: ObservedMachine): Decision {
   const { id } = machine
-  const suspend = canSuspend(input)
+  const suspend = canSuspend(input) && !restartPending(input.tenant)
   const unusedSince = input.wish.effective === 'idle-suspended' ? (input.wish.lastUsedAt ?? 0) : undefined
   const first = fallingAsleep(input) ?? gatewayFinding(input, machine)
   return first ?? act({ kind: suspend ? 'suspendMachine' : 'stopMachine', id, unusedSince })
@@ -41,6 +42,8 @@ function rest(input: PlanInput, machine: ObservedMachine): Decision {
 /** A machine at rest is brought to the wish in its sleep, so that its next start is the new one's. */
 function whileResting(input: PlanInput, { volume }: World, machine: ObservedMachine): Decision | undefined {
   if (input.wish.resolved === undefined || !machine.hostOk) return undefined
+  const restart = restartFinding(input.tenant, machine)
+  if (restart !== undefined) return restart
   const drift = driftOf(machine, input.wish)
   if (drift === 'none' || drift === 'metadata') return restamp(input, machine)
   if (volume?.state !== 'ready') return undefined

@@ -211,6 +211,8 @@ export interface TenantStatus {
   readonly asleepSince?: Instant | undefined
   /** Of the restore that was last carried out: its `requestedAt`. */
   readonly restoredAt?: Instant | undefined
+  /** The request for a restart that has been met. */
+  readonly restartedAt?: Instant | undefined
   /** Volumes that a restore has put aside: kept, and never mounted again. */
   readonly retired?: readonly VolumeRecord[] | undefined
   /** Hosts for which this tenant has a certificate of its own. */
@@ -252,6 +254,8 @@ export interface Tenant {
   readonly entitlement: Entitlement
   /** When a person last asked to try again at once. */
   readonly retryRequestedAt?: Instant | undefined
+  /** When a person last asked for a restart of the machine. */
+  readonly restartRequestedAt?: Instant | undefined
   /** Whose word the entitlement is, where it is not billing's. */
   readonly entitledBy?: 'admin' | undefined
   /** When billing's last word became true, as its webhook said: an older one that comes late changes nothing. */

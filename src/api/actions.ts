@@ -1,4 +1,4 @@
-// What a person asks for once, beside the spec: try again, take a deletion back, restore from a snapshot. Each answers the
+// What a person asks for once, beside the spec: try again, restart, take a deletion back, restore from a snapshot. Each answers the
 // tenant as it is afterwards.
 import type { Context } from 'koa'
 import { z } from 'zod'
@@ -20,6 +20,15 @@ import { changeTenant, type WriteContext } from './writes.ts'
 async function retry(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
   const retryRequestedAt = routes.clock.now()
   return changeTenant(routes, name, preconditions(context), (wish) => ({ ...wish, retryRequestedAt }))
+}
+
+/** Whoever asks for a restart wants it now, whatever failed before. */
+async function restart(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
+  const now = routes.clock.now()
+  return changeTenant(routes, name, preconditions(context), (wish, before) => {
+    if (before.spec.state === 'deleted') throw new Problem(409, 'wrong-state', `${name} is deleted: undelete it first.`)
+    return { ...wish, restartRequestedAt: now, retryRequestedAt: now }
+  })
 }
 
 const undeleteBody = z.strictObject({ state: z.enum(['running', 'suspended']).default('running') })
@@ -116,6 +125,10 @@ export function actionOperations(routes: TenantRoutes): readonly Operation[] {
   const reject = decided(withRejected)
   return [
     action(routes, 'retry', { summary: 'Tries a waiting step now.', status: 202, body: noBody, perform: retry }),
+    action(routes, 'restart', {
+      summary: 'Stops the machine and starts it anew; one that sleeps starts anew when it is woken.',
+      ...{ status: 202, body: noBody, perform: restart },
+    }),
     action(routes, 'undelete', {
       summary: 'Takes a deletion back, while the volume is retained.',
       ...{ status: 202, body: undeleteBody, perform: undelete },

@@ -55,8 +55,9 @@ export async function settled<T>(attempt: () => Promise<T | undefined>, noun = '
 }
 
 function wishOf({ labels, spec, entitlement, entitledAt, entitledBy, ...rest }: Tenant): TenantWish {
-  const { retryRequestedAt, parked, restore } = rest
-  return { labels, spec, entitlement, entitledAt, entitledBy, retryRequestedAt, parked, restore }
+  const { retryRequestedAt, restartRequestedAt, parked, restore } = rest
+  const asked = { retryRequestedAt, restartRequestedAt, restore }
+  return { labels, spec, entitlement, entitledAt, entitledBy, parked, ...asked }
 }
 
 function changes(tenant: Tenant, wish: TenantWish): boolean {

@@ -37,9 +37,10 @@ export type Claim = (tenant: Tenant) => Promise<Tenant | undefined>
 /** Makes a change to an object and tells the audit of it. */
 export type Record = <T>(object: string, act: () => Promise<T>, told: Told<T>) => Promise<T>
 
-const wanted = ({ labels, spec, entitlement, parked, restore, retryRequestedAt }: Tenant): object => ({
-  ...{ labels, spec, entitlement, parked, restore, retryRequestedAt },
-})
+const wanted = ({ labels, spec, entitlement, parked, ...rest }: Tenant): object => {
+  const { restore, retryRequestedAt, restartRequestedAt } = rest
+  return { labels, spec, entitlement, parked, restore, retryRequestedAt, restartRequestedAt }
+}
 
 function tenantChange(before: Tenant | undefined, after: Tenant): AuditChange {
   return {

@@ -123,6 +123,7 @@ function changeCommands(program: Command, { openApi, print }: Terminal): void {
   change('suspend', 'want the tenant suspended', (api, name) => setState(api, name, 'suspended'))
   change('resume', 'want the tenant running', (api, name) => setState(api, name, 'running'))
   change('retry', 'try a waiting step now', (api, name) => act(api, name, 'retry', 'is tried again now'))
+  change('restart', 'stop the machine and start it anew', (api, name) => act(api, name, 'restart', 'is restarted'))
   change('approve', 'let what billing asked for take effect', (api, name) => act(api, name, 'approve', 'is approved'))
   change('reject', 'drop what billing asked for', (api, name) => act(api, name, 'reject', 'stays as it is'))
   withReason(program.command('restore'))

@@ -47,7 +47,9 @@ function entitlementChange(before: Tenant, { entitlement: is, entitledBy }: Tena
     : { reason: 'EntitlementChanged', message: `Billing says ${is.state}${reason}.`, who: 'billing' }
 }
 
-function askedOnce(before: Tenant, { retryRequestedAt, restore }: Tenant): Said | undefined {
+function askedOnce(before: Tenant, { retryRequestedAt, restartRequestedAt, restore }: Tenant): Said | undefined {
+  if (before.restartRequestedAt !== restartRequestedAt)
+    return byAdmin('RestartRequested', 'The admin asked to restart the machine.')
   if (before.retryRequestedAt !== retryRequestedAt)
     return byAdmin('RetryRequested', 'The admin asked to try again at once.')
   if (restore === undefined || before.restore?.requestedAt === restore.requestedAt) return undefined

@@ -61,7 +61,8 @@ export function membersIn(db: Db): Members {
         ...{ 'spec.region': region, 'spec.class': className, 'spec.state': 'running' },
         'status.warm.since': { $exists: true },
       }),
-    claim: async ({ uid, revision }, { name, labels, spec, entitlement, claim, status, createdAt, trace }) => {
+    claim: async ({ uid, revision }, tenant) => {
+      const { name, labels, spec, entitlement, entitledBy, claim, status, createdAt, trace } = tenant
       const written = collection.findOneAndUpdate(
         { _id: uid, revision, ...inPool, purged: false },
         {
@@ -73,6 +74,7 @@ export function membersIn(db: Db): Members {
             claim,
             status,
             createdAt,
+            ...(entitledBy === undefined ? {} : { entitledBy }),
             ...(trace === undefined ? {} : { trace }),
           },
           $unset: { pool: true },

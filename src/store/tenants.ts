@@ -12,7 +12,16 @@ export type TenantRecord = Omit<Tenant, 'uid'> & { readonly _id: string; readonl
 /** What its owners may change of a tenant. */
 export type TenantWish = Pick<
   Tenant,
-  'labels' | 'spec' | 'entitlement' | 'entitledAt' | 'entitledBy' | 'retryRequestedAt' | 'parked' | 'restore' | 'trace'
+  | 'labels'
+  | 'spec'
+  | 'entitlement'
+  | 'entitledAt'
+  | 'entitledBy'
+  | 'retryRequestedAt'
+  | 'restartRequestedAt'
+  | 'parked'
+  | 'restore'
+  | 'trace'
 >
 
 export interface PageQuery extends Selection {
@@ -56,6 +65,7 @@ export function fromRecord(record: TenantRecord): Tenant {
     entitledAt,
     entitledBy,
     retryRequestedAt,
+    restartRequestedAt,
     parked,
     restore,
     pool,
@@ -74,6 +84,7 @@ export function fromRecord(record: TenantRecord): Tenant {
     ...(entitledAt === undefined ? {} : { entitledAt }),
     ...(entitledBy === undefined ? {} : { entitledBy }),
     ...(retryRequestedAt === undefined ? {} : { retryRequestedAt }),
+    ...(restartRequestedAt === undefined ? {} : { restartRequestedAt }),
     ...(parked === undefined ? {} : { parked }),
     ...(restore === undefined ? {} : { restore }),
     ...(pool === undefined ? {} : { pool }),
@@ -116,6 +127,16 @@ async function add(collection: Collection<TenantRecord>, { uid, ...rest }: Tenan
   const added = collection.insertOne({ _id: uid, ...rest, purged: false }).then(() => 'added' as const)
   return unlessTaken(added, 'taken')
 }
+
+/** What a person asked for goes with a purged tenant. */
+const forgotten = {
+  parked: true,
+  restore: true,
+  retryRequestedAt: true,
+  restartRequestedAt: true,
+  entitledBy: true,
+  trace: true,
+} as const
 
 /** What stays of a purged tenant for ever: names and ids, nothing that it or its owner wrote. */
 function tombstone({ spec, status, revision }: Tenant): Partial<TenantRecord> {
@@ -175,12 +196,12 @@ export function tenantsIn(db: Db): Tenants {
     withDomain: (domains, uid) =>
       domains.length === 0 ? Promise.resolve(undefined) : one({ 'spec.domains': { $in: domains }, _id: { $ne: uid } }),
     // Picked one by one: a caller may hand over a whole tenant, and its counters are not for it to set.
-    change: (
-      tenant,
-      { labels, spec, entitlement, entitledAt, entitledBy, retryRequestedAt, parked, restore, trace },
-    ) => {
+    change: (tenant, wish) => {
+      const { labels, spec, entitlement, entitledAt, entitledBy, parked, trace } = wish
+      const { retryRequestedAt, restartRequestedAt, restore } = wish
+      const asked = { retryRequestedAt, restartRequestedAt, restore }
       // What is undefined is left out, not set.
-      const set = { labels, spec, entitlement, entitledAt, entitledBy, parked, retryRequestedAt, restore, trace }
+      const set = { labels, spec, entitlement, entitledAt, entitledBy, parked, trace, ...asked }
       const unset = (['parked', 'trace', 'entitledBy'] as const).filter((field) => set[field] === undefined)
       return unlessTaken(
         compareAndSet(collection, tenant, { set, unset, raise: { generation: 1, revision: 1 } }),
@@ -193,7 +214,7 @@ export function tenantsIn(db: Db): Tenants {
       const { uid, revision } = tenant
       const write = {
         $set: tombstone(tenant),
-        $unset: { parked: true, restore: true, retryRequestedAt: true, entitledBy: true, trace: true } as const,
+        $unset: forgotten,
       }
       const { modifiedCount } = await collection.updateOne({ _id: uid, revision }, write)
       return modifiedCount === 1

@@ -32,6 +32,20 @@ test('undelete takes a deletion back, to running or to suspended', async (t) => 
   t.is((await stored(api.tenants, 'acme')).spec.state, 'running')
 })
 
+test('a restart is asked for beside the spec, and is another try as well; not of what is deleted', async (t) => {
+  const api = await acme(t, { volume })
+  t.is((await post(api, 'restart', '{"force":true}')).status, 400)
+  t.is((await stored(api.tenants, 'acme')).restartRequestedAt, undefined)
+  const { generation } = await stored(api.tenants, 'acme')
+  t.is((await post(api, 'restart')).status, 202)
+  const { restartRequestedAt, retryRequestedAt, ...after } = await stored(api.tenants, 'acme')
+  t.truthy(restartRequestedAt)
+  t.is(retryRequestedAt, restartRequestedAt)
+  t.is(after.generation, generation + 1)
+  await api.call('/v1/tenants/acme', { method: 'DELETE' })
+  t.like((await post(api, 'restart')).json(), { status: 409, code: 'wrong-state' })
+})
+
 test('once the volume is being destroyed, nothing brings the tenant back', async (t) => {
   const api = await acme(t, { volume, retainedSince: 1, purgingSince: 2 })
   await api.call('/v1/tenants/acme', { method: 'DELETE' })

@@ -17,7 +17,7 @@ const operations: Readonly<Record<string, string>> = {
     deleteTenant: 'a l w',
     putEntitlement: 'ab l w',
   },
-  ...{ retryTenant: 'a l w', undeleteTenant: 'a l w', restoreTenant: 'a l w' },
+  ...{ retryTenant: 'a l w', restartTenant: 'a l w', undeleteTenant: 'a l w', restoreTenant: 'a l w' },
   ...{ approveTenant: 'a l w', rejectTenant: 'a l w' },
   ...{ getPlan: 'av l', planTenant: 'av l', getWhy: 'abv l', getDiff: 'av l' },
   ...{ listEvents: 'av l', listTenantEvents: 'abv l', getTimeline: 'abv l' },

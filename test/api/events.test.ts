@@ -3,8 +3,10 @@ import test from 'ava'
 import { Recorder } from '../../src/events/recorder.ts'
 import { notedTenants } from '../../src/events/noted.ts'
 import type { TenantEvent } from '../../src/events/event.ts'
+import { ask } from '../helpers/client.ts'
 import { VirtualClock } from '../helpers/virtual-clock.ts'
 import { startTestApi, stored, tenantDocument, type ApiUnderTest } from './fixture.ts'
+import { tokensOf } from './role-tokens.ts'
 import type { ExecutionContext } from 'ava'
 
 interface WithEvents extends ApiUnderTest {
@@ -56,6 +58,9 @@ test('what people do is told: who, what, which fields, and never a value', async
   const headers = { 'content-type': 'application/json' }
   const body = '{"state":"suspended","reason":"invoice past due"}'
   await api.call('/v1/tenants/acme/entitlement', { method: 'PUT', body, headers })
+  const { billing } = await tokensOf(api)
+  const asBilling = { ...headers, authorization: `Bearer ${billing}` }
+  await ask(`${api.url}/v1/tenants/acme/entitlement`, { method: 'PUT', body: '{"state":"active"}', headers: asBilling })
   await api.call('/v1/tenants/acme/actions/retry', { method: 'POST' })
   await api.call('/v1/tenants/acme', { method: 'DELETE' })
   await api.call('/v1/tenants/acme/actions/undelete', { method: 'POST' })
@@ -66,7 +71,8 @@ test('what people do is told: who, what, which fields, and never a value', async
     [
       'admin / Created / The admin created the tenant.',
       'admin / SpecChanged / The admin changed spec.config, labels.',
-      'billing / EntitlementChanged / Billing says suspended (invoice past due).',
+      "admin / EntitlementChanged / The admin says suspended in billing's place (invoice past due).",
+      'billing / EntitlementChanged / Billing says active.',
       'admin / RetryRequested / The admin asked to try again at once.',
       'admin / Deleted / The admin asked for the deletion of the tenant.',
       'admin / Undeleted / The admin took the deletion back.',

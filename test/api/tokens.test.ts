@@ -105,6 +105,7 @@ test('to a limited token the other tenants do not exist', async (t) => {
     ['GET', '/v1/tenants/a/plan', undefined],
     ['DELETE', '/v1/tenants/a', undefined],
     ['POST', '/v1/tenants/a/actions/retry', {}],
+    ['POST', '/v1/tenants/a/actions/restart', {}],
     ['PUT', '/v1/tenants/a/entitlement', { state: 'suspended' }],
   ] as const) {
     const sent = body === undefined ? {} : { headers: json, body: JSON.stringify(body) }

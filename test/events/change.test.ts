@@ -28,6 +28,11 @@ test('each kind of change has its word', (t) => {
     [tenant, { entitlement: suspended }, ['billing', 'EntitlementChanged', 'Billing says suspended (past due).']],
     [
       tenant,
+      { restartRequestedAt: 5, retryRequestedAt: 5 },
+      ['admin', 'RestartRequested', 'The admin asked to restart the machine.'],
+    ],
+    [
+      tenant,
       { entitlement: suspended, entitledBy: 'admin' },
       ['admin', 'EntitlementChanged', "The admin says suspended in billing's place (past due)."],
     ],

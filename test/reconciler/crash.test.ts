@@ -13,6 +13,7 @@ interface Change {
   readonly entitlement?: Entitlement
   /** Nothing is changed but the time. */
   readonly afterMs?: number
+  readonly restart?: true
 }
 
 const changes: Readonly<Record<string, Change>> = {
@@ -26,11 +27,16 @@ const changes: Readonly<Record<string, Change>> = {
   delete: { spec: { state: 'deleted' } },
   undelete: { spec: { state: 'running' } },
   purge: { afterMs: 15 * 86_400_000 },
+  restart: { restart: true },
 }
 
-function want(outside: Outside, { spec, entitlement }: Change): void {
+function want(outside: Outside, { spec, entitlement, restart }: Change): void {
   const { tenant } = outside
-  const next: Tenant = { ...tenant, spec: { ...tenant.spec, ...spec }, entitlement: entitlement ?? { state: 'active' } }
+  const asked = restart === undefined ? {} : { restartRequestedAt: outside.clock.now() }
+  const next: Tenant = {
+    ...{ ...tenant, ...asked, spec: { ...tenant.spec, ...spec } },
+    entitlement: entitlement ?? { state: 'active' },
+  }
   outside.tenant = { ...next, generation: tenant.generation + 1, revision: tenant.revision + 1 }
 }
 
@@ -71,6 +77,7 @@ async function upTo(name: string): Promise<Outside> {
     delete: ['provision'],
     undelete: ['provision', 'delete'],
     purge: ['provision', 'delete'],
+    restart: ['provision'],
   }
   for (const step of previous[name] ?? []) {
     want(outside, changes[step] ?? {})
@@ -109,6 +116,8 @@ function assertEnd(outside: Outside, name: string, where: string): void {
   if (states !== expected) throw fail(`machines: ${states}`)
   if (new Set(world.created).size !== world.created.length) throw fail('something was created twice')
   if (tenant.status.intent !== undefined) throw fail('an open intent')
+  const stops = outside.mutations.filter((step) => step === 'stopMachine').length
+  if (name === 'restart' && stops !== 1) throw fail(`stopped ${stops} times`)
   if ((tenant.status.route.kind === 'forward') !== (expected === 'started')) throw fail('the route is wrong')
 }
 

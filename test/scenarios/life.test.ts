@@ -1,3 +1,3 @@
 import { testScenarios } from './declare.ts'
 
-testScenarios('suspend', 'delete', 'restore', 'retry', 'certificates', 'tokens')
+testScenarios('suspend', 'delete', 'restore', 'retry', 'restart', 'certificates', 'tokens')
