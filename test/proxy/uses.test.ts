@@ -36,12 +36,14 @@ test('an upload counts while it flows', async (t) => {
   for (const headers of [{ 'transfer-encoding': 'chunked' }, { 'content-length': 9 }]) {
     used.length = 0
     const upload = http.request({ host: '127.0.0.1', port: proxy.port, method: 'POST', headers: { host: acme.host, ...headers } }) // prettier-ignore
+    const answered = once(upload, 'response')
     for (const [index, part] of ['one', 'two', 'six'].entries()) {
       upload.write(part)
-      await eventually(t, () => used.length === 2 + index, `${part} counts`)
+      // A body of known length ends with its last part: the answer's end may have counted already.
+      await eventually(t, () => used.length >= 2 + index, `${part} counts`)
     }
     upload.end()
-    const [answer] = (await once(upload, 'response')) as [IncomingMessage]
+    const [answer] = (await answered) as [IncomingMessage]
     answer.resume()
     await eventually(t, () => used.length === 5, 'and its end')
   }
