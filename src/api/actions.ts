@@ -1,5 +1,5 @@
-// What a person asks for once, beside the spec: try again, restart, take a deletion back, restore from a snapshot. Each answers the
-// tenant as it is afterwards.
+// What a person asks for once, beside the spec: try again, restart, take a deletion back, restore from a snapshot. Each answers
+// the tenant as it is afterwards.
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Tenant } from '../../specs/tenant.ts'
@@ -22,11 +22,15 @@ async function retry(routes: WriteContext, context: Context, name: string): Prom
   return changeTenant(routes, name, preconditions(context), (wish) => ({ ...wish, retryRequestedAt }))
 }
 
+function checkNotDeleted({ name, spec }: Tenant): void {
+  if (spec.state === 'deleted') throw new Problem(409, 'wrong-state', `${name} is deleted: undelete it first.`)
+}
+
 /** Whoever asks for a restart wants it now, whatever failed before. */
 async function restart(routes: WriteContext, context: Context, name: string): Promise<Tenant> {
   const now = routes.clock.now()
   return changeTenant(routes, name, preconditions(context), (wish, before) => {
-    if (before.spec.state === 'deleted') throw new Problem(409, 'wrong-state', `${name} is deleted: undelete it first.`)
+    checkNotDeleted(before)
     return { ...wish, restartRequestedAt: now, retryRequestedAt: now }
   })
 }
@@ -62,7 +66,7 @@ async function restore(
 ): Promise<Tenant> {
   const request = { snapshot, requestedAt: routes.clock.now() }
   return changeTenant(routes, name, preconditions(context), (wish, before) => {
-    if (before.spec.state === 'deleted') throw new Problem(409, 'wrong-state', `${name} is deleted: undelete it first.`)
+    checkNotDeleted(before)
     if (before.status.volume === undefined) throw new Problem(409, 'wrong-state', `${name} has no volume yet.`)
     return { ...wish, restore: request }
   })

@@ -13,6 +13,34 @@ function withoutPlaces(fleet: FleetStore): FleetStore {
   return { ...fleet, takePlace: (...place) => fleet.hasPlace(...place) }
 }
 
+interface Written {
+  readonly name: string
+  readonly revision: number
+  readonly generation: number
+}
+
+/** Hears of what would be stored; without `before` it would be new. */
+type Keep<T> = (after: T, before?: T) => void
+
+/** What a store would answer to writes. */
+function unwritten<T extends Written>(keep: Keep<T>) {
+  const kept = (after: T, before?: T): Promise<T> => {
+    keep(after, before)
+    return Promise.resolve(after)
+  }
+  return {
+    add: (found: T) => kept(found).then(() => true),
+    save: (next: T) => kept({ ...next, revision: next.revision + 1 }),
+    change: (before: T, part: Partial<T>) =>
+      kept({ ...before, ...part, generation: before.generation + 1, revision: before.revision + 1 }, before),
+  }
+}
+
+function unwrittenTenants(keep: Keep<Tenant>): Pick<Tenants, 'add' | 'change'> {
+  const { add, change } = unwritten(keep)
+  return { add: (tenant) => add(tenant).then(() => 'added'), change }
+}
+
 export interface Tried {
   /** Undefined: the tenant would be created. */
   readonly before: Tenant | undefined
@@ -25,40 +53,18 @@ export async function tried<Context extends WriteContext>(
   write: (dry: Context) => Promise<Tenant>,
 ): Promise<Tried> {
   let seen: Tried | undefined
-  const store: Pick<Tenants, 'add' | 'change'> = {
-    add: async (tenant) => {
-      seen = { before: undefined, after: tenant }
-      return 'added'
-    },
-    change: async (before, wish) => {
-      const { generation, revision } = before
-      const after = { ...before, ...wish, generation: generation + 1, revision: revision + 1 }
-      seen = { before, after }
-      return after
-    },
-  }
+  const store = unwrittenTenants((after, before) => (seen = { before, after }))
   const { tenants, fleet } = context
   const dry = { ...context, tenants: { ...tenants, ...store }, fleet: withoutPlaces(fleet), claim: undefined }
   const unchanged = await write(dry)
   return seen ?? { before: unchanged, after: unchanged }
 }
 
-/** As a store would answer that keeps what is written in `made`, and asks `store` for the rest. */
-function over<T extends { readonly name: string; readonly revision: number; readonly generation: number }>(
-  made: Map<string, T>,
-  store: { readonly read: (name: string) => Promise<T | undefined> },
-) {
-  const keep = (found: T): T => {
-    made.set(found.name, found)
-    return found
-  }
-  return {
-    read: async (name: string) => made.get(name) ?? (await store.read(name)),
-    add: (found: T) => Promise.resolve(keep(found) === found),
-    save: (next: T) => Promise.resolve(keep({ ...next, revision: next.revision + 1 })),
-    change: (before: T, part: Partial<T>) =>
-      Promise.resolve(keep({ ...before, ...part, generation: before.generation + 1, revision: before.revision + 1 })),
-  }
+/** What has been kept is read before what is stored. */
+function over<T extends Written>(stored: (name: string) => Promise<T | undefined>) {
+  const made = new Map<string, T>()
+  const keep: Keep<T> = (found) => made.set(found.name, found)
+  return { keep, read: async (name: string) => made.get(name) ?? (await stored(name)) }
 }
 
 /**
@@ -67,25 +73,21 @@ function over<T extends { readonly name: string; readonly revision: number; read
  */
 export function dryOptions(options: ApiOptions): ApiOptions {
   const { tenants, classStore, rollouts, pools, fleet } = options
-  const dryTenants = over(new Map<string, Tenant>(), { read: (name) => tenants.byName(name) })
-  const { read, add, save } = over(new Map<string, StoredClass>(), classStore)
-  const dryPools = over(new Map<string, StoredPool>(), pools.store)
+  const madeTenants = over((name) => tenants.byName(name))
+  const madeClasses = over<StoredClass>((name) => classStore.read(name))
+  const madePools = over<StoredPool>((name) => pools.store.read(name))
+  const [dryClasses, dryPools] = [unwritten(madeClasses.keep), unwritten(madePools.keep)]
   return {
     ...options,
-    tenants: {
-      ...tenants,
-      byName: dryTenants.read,
-      add: async (tenant) => ((await dryTenants.add(tenant)) ? 'added' : 'taken'),
-      change: dryTenants.change,
-    },
+    tenants: { ...tenants, ...unwrittenTenants(madeTenants.keep), byName: madeTenants.read },
     classes: options.classes.copy(),
-    classStore: { ...classStore, read, add, save },
+    classStore: { ...classStore, read: madeClasses.read, add: dryClasses.add, save: dryClasses.save },
     rollouts: { ...rollouts, begin: (rollout) => Promise.resolve(rollout) },
     pools: {
       ...pools,
       store: {
         ...pools.store,
-        ...{ read: dryPools.read, add: dryPools.add },
+        ...{ read: madePools.read, add: dryPools.add },
         change: (before, spec) => dryPools.change(before, { spec }),
       },
     },
